@@ -1,0 +1,62 @@
+//! The seam between what runs when (above) and where it runs (below).
+
+use std::fmt::Debug;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::{Batch, NJobs, Result};
+
+/// Which call of `Parallel` a batch belongs to. Unique within the process.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CallId(pub u64);
+
+/// What a backend can do beyond running tasks. Callers ask before they rely on it; the
+/// conformance suite skips the properties a backend does not claim.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Tasks see the caller's memory, so they may borrow and mutate shared state.
+    pub shared_memory: bool,
+    /// A running task can be stopped without waiting for it.
+    pub kill: bool,
+}
+
+/// A place where tasks run.
+///
+/// The dispatcher above decides *what* runs and in which batches; a backend only decides
+/// *where*. It never retries, reorders or groups batches.
+pub trait Backend: Debug + Send + Sync {
+    /// The name users select it by, such as `"threads"`.
+    fn name(&self) -> &str;
+
+    /// What callers may rely on. Constant for the life of the value.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How many tasks really run at once when `requested` workers are asked for.
+    ///
+    /// May be lower than `requested`, never zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroJobs`](crate::Error::ZeroJobs) for zero.
+    fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize>;
+
+    /// Takes `batch` and returns at once; it cannot fail: what cannot run is answered through
+    /// [`Batch::reply`]. A synchronous backend completes the batch inside this call.
+    fn submit(&self, batch: Box<dyn Batch>);
+
+    /// Runs one queued batch of `call` on this thread; false if there is none, or if this
+    /// thread is not one of the backend's own.
+    fn help(&self, call: CallId) -> bool;
+
+    /// Drops the queued batches of `call`; what already runs is left to finish or, where the
+    /// backend can, killed.
+    fn abort(&self, call: CallId);
+
+    /// Stops taking batches and waits up to `grace` for those running; kills workers after that.
+    ///
+    /// # Errors
+    ///
+    /// If a worker could not be stopped. Calling it twice is not an error.
+    fn shutdown(&self, grace: Duration) -> Result<()>;
+}

@@ -1,0 +1,114 @@
+//! Tasks that travel together, without their types.
+
+use std::time::Duration;
+
+use crate::CallId;
+
+/// Tasks that travel together, without their types.
+///
+/// A backend either calls [`run`](Self::run), or ships what [`encode`](Self::encode) writes and
+/// feeds the answers to [`reply`](Self::reply), one per task. What was not answered when the
+/// batch is dropped is lost, and reported so.
+pub trait Batch: Send {
+    /// The call this batch belongs to.
+    fn call(&self) -> CallId;
+
+    /// The number of tasks, at least one.
+    fn len(&self) -> u32;
+
+    /// The function every task of this batch calls; `None` if the tasks cannot leave the process.
+    fn target(&self) -> Option<Target>;
+
+    /// Runs the tasks here, on this thread. Panics of tasks are caught and become answers.
+    fn run(self: Box<Self>);
+
+    /// Appends the arguments of task `task` to `out`. May be asked again, for a retry.
+    ///
+    /// # Errors
+    ///
+    /// If an argument cannot be written down.
+    fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure>;
+
+    /// Takes the answer of task `task`: the encoded result, or why there is none.
+    fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>);
+}
+
+/// Runs one task in a worker: checks the fingerprint, reads the arguments from the payload,
+/// calls the function, and appends the result to the frame. Panics are not caught here.
+pub type CallFn = fn(u64, &mut Payload<'_>, &mut Frame) -> Result<(), Failure>;
+
+/// The function that the tasks of a batch call in a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The trampoline: one function per task type, found again in the worker by its offset.
+    pub call: CallFn,
+    /// A digest of the types of function, arguments and result; checked by the trampoline.
+    pub fingerprint: u64,
+    /// The function's name for messages.
+    pub name: &'static str,
+}
+
+/// Why a task has no result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The task panicked.
+    Panic {
+        /// What it said.
+        message: String,
+    },
+    /// An argument or a result could not be encoded or decoded.
+    Codec {
+        /// What was being done, with which value, and what went wrong.
+        message: String,
+    },
+    /// The backend cannot run such a task at all.
+    Refused {
+        /// Why, and what to do instead.
+        message: String,
+    },
+    /// The worker process that ran the task died.
+    WorkerDied {
+        /// The process id of the worker.
+        worker: u32,
+        /// How it ended, such as `signal 9 (SIGKILL)` or `exit code 3`.
+        status: String,
+        /// How long the task had been running.
+        after: Duration,
+    },
+    /// The task had not begun: it may be submitted again at no loss.
+    NotRun,
+    /// The backend dropped the task without an answer.
+    Lost,
+}
+
+/// Encoded arguments or results on their way to another process.
+#[derive(Debug, Default)]
+pub struct Frame {
+    bytes: Vec<u8>,
+}
+
+/// Encoded arguments or results that came from another process.
+#[derive(Debug)]
+pub struct Payload<'a> {
+    bytes: &'a [u8],
+}
+
+impl Frame {
+    /// The bytes written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<'a> Payload<'a> {
+    /// Wraps what [`Frame::as_bytes`] gave on the other side.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// What has not been read yet.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes
+    }
+}

@@ -1,0 +1,1 @@
+//! Compressors found by name when writing and by magic bytes when reading.

@@ -1,0 +1,1 @@
+//! Any value with its arrays in one fast file.

@@ -1,0 +1,1 @@
+//! Parallel loops, results never computed twice, and any value with its arrays in one fast file.

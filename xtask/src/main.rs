@@ -1,0 +1,3 @@
+//! Everything a contributor runs besides `cargo build` and `cargo test`.
+
+fn main() {}
