@@ -9,6 +9,7 @@ use crate::CallId;
 /// A backend either calls [`run`](Self::run), or ships what [`encode`](Self::encode) writes and
 /// feeds the answers to [`reply`](Self::reply), one per task. What was not answered when the
 /// batch is dropped is lost, and reported so.
+#[expect(clippy::len_without_is_empty, reason = "a batch has at least one task")]
 pub trait Batch: Send {
     /// The call this batch belongs to.
     fn call(&self) -> CallId;
@@ -82,16 +83,25 @@ pub enum Failure {
     Lost,
 }
 
+/// Answers every task of `batch` with a refusal.
+#[cfg(any(feature = "processes", feature = "threads"))]
+pub(crate) fn refuse(mut batch: Box<dyn Batch>, why: &str) {
+    for task in 0..batch.len() {
+        let message = why.to_owned();
+        batch.reply(task, Err(Failure::Refused { message }));
+    }
+}
+
 /// Encoded arguments or results on their way to another process.
 #[derive(Debug, Default)]
 pub struct Frame {
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Encoded arguments or results that came from another process.
 #[derive(Debug)]
 pub struct Payload<'a> {
-    bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
 impl Frame {

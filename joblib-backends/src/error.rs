@@ -8,6 +8,46 @@ pub enum Error {
     /// `n_jobs` was zero.
     #[error("`n_jobs = 0` has no meaning (1 runs in sequence, -1 uses all cores)")]
     ZeroJobs,
+
+    /// A number of workers was written as something else.
+    #[error(
+        "`{text}` is no number of workers (a positive number, -1 for all cores, -2 for all but one, …)"
+    )]
+    BadNJobs {
+        /// What was written.
+        text: String,
+    },
+
+    /// No backend of that name is registered.
+    #[error("no backend named `{name}` (known: {})", .known.join(", "))]
+    UnknownBackend {
+        /// The name that was asked for.
+        name: String,
+        /// Every name that is registered, sorted.
+        known: Vec<String>,
+    },
+
+    /// The workers could not be started.
+    #[error("starting {workers} workers of the `{backend}` backend failed")]
+    Start {
+        /// The backend.
+        backend: &'static str,
+        /// How many workers were wanted.
+        workers: usize,
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The time given to a shutdown was over before the work was.
+    #[error(
+        "the `{backend}` backend was shut down, but {batches} batches still run and cannot be killed"
+    )]
+    StillRunning {
+        /// The backend.
+        backend: &'static str,
+        /// How many batches run on.
+        batches: usize,
+    },
 }
 
 /// The result of asking for or stopping a backend.

@@ -1,11 +1,27 @@
 //! Where parallel tasks run.
 
+#![deny(unsafe_code)]
+
 mod backend;
 mod batch;
+#[cfg(feature = "processes")]
+mod codec;
+mod cpus;
 mod error;
 mod n_jobs;
+#[cfg(any(feature = "processes", feature = "threads"))]
+mod pools;
+mod registry;
+mod sequential;
+#[cfg(feature = "threads")]
+mod threads;
 
 pub use backend::{Backend, CallId, Capabilities};
 pub use batch::{Batch, CallFn, Failure, Frame, Payload, Target};
+pub use cpus::cpu_count;
 pub use error::{Error, Result};
 pub use n_jobs::NJobs;
+pub use registry::{Factory, backend_by_name, backend_names, register_backend};
+pub use sequential::Sequential;
+#[cfg(feature = "threads")]
+pub use threads::Threads;

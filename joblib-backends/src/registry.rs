@@ -1,0 +1,123 @@
+//! Backends by name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::{Backend, Error, NJobs, Result, Sequential};
+
+/// Makes a backend, or hands out a shared one: from the text the user chose it by (a name, or an
+/// address such as `dask://host:8786`) and the number of workers asked for.
+pub type Factory = Arc<dyn Fn(&str, NJobs) -> Result<Arc<dyn Backend>> + Send + Sync>;
+
+/// Other names under which Python's users know our backends.
+const ALIASES: &[(&str, &str)] =
+    &[("loky", "processes"), ("multiprocessing", "processes"), ("threading", "threads")];
+
+/// The backend called `name`: `"sequential"`, `"threads"`, `"processes"`, or one that was
+/// [registered](register_backend). Python's names (`"threading"`, `"loky"`, `"multiprocessing"`)
+/// are understood. Of an address such as `dask://host:8786` the part before `://` is the name.
+///
+/// Pools are shared: asking twice for the same name and number gives the same, warm workers.
+///
+/// # Errors
+///
+/// [`Error::UnknownBackend`] if nothing is registered under that name, [`Error::ZeroJobs`] for
+/// zero workers, and whatever hinders the backend to start.
+///
+/// ```
+/// use joblib_backends::{NJobs, backend_by_name};
+///
+/// let threads = backend_by_name("threading", NJobs::from(2))?;
+/// assert_eq!(threads.name(), "threads");
+/// # Ok::<(), joblib_backends::Error>(())
+/// ```
+pub fn backend_by_name(name: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    let scheme = name.split_once("://").map_or(name, |(scheme, _)| scheme);
+    let canonical = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == scheme)
+        .map_or(scheme, |(_, canonical)| canonical);
+    let factory = factories().get(canonical).cloned();
+    match factory {
+        Some(factory) => factory(name, n_jobs),
+        None => Err(Error::UnknownBackend { name: name.to_owned(), known: backend_names() }),
+    }
+}
+
+/// Makes `factory` known as `name`, in the place of whatever had that name.
+pub fn register_backend(
+    name: impl Into<String>,
+    factory: impl Fn(&str, NJobs) -> Result<Arc<dyn Backend>> + Send + Sync + 'static,
+) {
+    factories().insert(name.into(), Arc::new(factory));
+}
+
+/// Every name a backend is registered under, sorted; without the aliases.
+pub fn backend_names() -> Vec<String> {
+    factories().keys().cloned().collect()
+}
+
+fn factories() -> MutexGuard<'static, BTreeMap<String, Factory>> {
+    static FACTORIES: OnceLock<Mutex<BTreeMap<String, Factory>>> = OnceLock::new();
+    FACTORIES.get_or_init(|| Mutex::new(builtin())).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn builtin() -> BTreeMap<String, Factory> {
+    let mut known: BTreeMap<String, Factory> = BTreeMap::new();
+    known.insert("sequential".into(), Arc::new(sequential));
+    #[cfg(feature = "threads")]
+    known.insert("threads".into(), Arc::new(threads));
+    known
+}
+
+fn sequential(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    Sequential.effective_n_jobs(n_jobs)?;
+    Ok(Arc::new(Sequential))
+}
+
+#[cfg(feature = "threads")]
+fn threads(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    Ok(crate::Threads::shared(n_jobs.resolve(crate::cpu_count())?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_lists_what_there_is() {
+        let error = backend_by_name("lokky", NJobs::from(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("no backend named `lokky` (known: "), "{text}");
+        assert!(text.contains("sequential"), "{text}");
+    }
+
+    #[test]
+    fn zero_workers_are_refused() {
+        for name in builtin().into_keys() {
+            let error = backend_by_name(&name, NJobs::from(0)).unwrap_err();
+            assert!(matches!(error, Error::ZeroJobs), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_factory_sees_the_whole_address() {
+        register_backend("elsewhere", |address, n_jobs| {
+            assert_eq!(address, "elsewhere://host:1");
+            sequential(address, n_jobs)
+        });
+        assert!(backend_by_name("elsewhere://host:1", NJobs::from(1)).is_ok());
+    }
+
+    #[cfg(feature = "threads")]
+    #[test]
+    fn pools_are_shared_by_number_until_shut_down() {
+        use std::time::Duration;
+
+        let pool = |name| backend_by_name(name, NJobs::from(3)).unwrap();
+        let first = pool("threads");
+        assert!(Arc::ptr_eq(&first, &pool("threading")));
+        first.shutdown(Duration::ZERO).unwrap();
+        assert!(!Arc::ptr_eq(&first, &pool("threads")));
+    }
+}
