@@ -1,1 +1,5 @@
 //! Any value with its arrays in one fast file.
+
+#![deny(unsafe_code)]
+
+pub mod array;

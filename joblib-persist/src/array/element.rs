@@ -1,0 +1,226 @@
+//! The types an array may hold.
+
+#![allow(
+    unsafe_code,
+    reason = "`Element` promises that its implementors may be read from and written to as bytes"
+)]
+
+use std::fmt;
+
+use num_complex::Complex;
+
+/// The type of an array's elements: little-endian, of the same width on every platform.
+///
+/// The discriminants are the codes in files and never change.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum DType {
+    /// One byte, 0 or 1.
+    Bool = 0,
+    /// `u8`.
+    U8 = 1,
+    /// `i8`.
+    I8 = 2,
+    /// `u16`.
+    U16 = 3,
+    /// `i16`.
+    I16 = 4,
+    /// `u32`.
+    U32 = 5,
+    /// `i32`.
+    I32 = 6,
+    /// `u64`, and `usize` where that has 64 bits.
+    U64 = 7,
+    /// `i64`, and `isize` where that has 64 bits.
+    I64 = 8,
+    /// `u128`.
+    U128 = 9,
+    /// `i128`.
+    I128 = 10,
+    /// `f32`.
+    F32 = 11,
+    /// `f64`.
+    F64 = 12,
+    /// `Complex<f32>`: real part, imaginary part.
+    C64 = 13,
+    /// `Complex<f64>`: real part, imaginary part.
+    C128 = 14,
+}
+
+impl DType {
+    const ALL: [DType; 15] = [
+        DType::Bool,
+        DType::U8,
+        DType::I8,
+        DType::U16,
+        DType::I16,
+        DType::U32,
+        DType::I32,
+        DType::U64,
+        DType::I64,
+        DType::U128,
+        DType::I128,
+        DType::F32,
+        DType::F64,
+        DType::C64,
+        DType::C128,
+    ];
+
+    /// The type that files denote by `code`, if this version knows it.
+    pub fn from_code(code: u8) -> Option<DType> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// The code that denotes this type in files.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// Bytes per element.
+    pub fn size(self) -> usize {
+        match self {
+            DType::Bool | DType::U8 | DType::I8 => 1,
+            DType::U16 | DType::I16 => 2,
+            DType::U32 | DType::I32 | DType::F32 => 4,
+            DType::U64 | DType::I64 | DType::F64 | DType::C64 => 8,
+            DType::U128 | DType::I128 | DType::C128 => 16,
+        }
+    }
+
+    /// The name as it is written in Rust, such as `f64` or `Complex<f32>`.
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::U8 => "u8",
+            DType::I8 => "i8",
+            DType::U16 => "u16",
+            DType::I16 => "i16",
+            DType::U32 => "u32",
+            DType::I32 => "i32",
+            DType::U64 => "u64",
+            DType::I64 => "i64",
+            DType::U128 => "u128",
+            DType::I128 => "i128",
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::C64 => "Complex<f32>",
+            DType::C128 => "Complex<f64>",
+        }
+    }
+
+    /// Whether `bytes` are valid elements of this type; only [`DType::Bool`] can say no.
+    pub fn accepts(self, bytes: &[u8]) -> bool {
+        // Folding instead of a search that may stop early lets the compiler use wide registers.
+        self != DType::Bool || bytes.iter().fold(0, |all, byte| all | byte) <= 1
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A type whose arrays travel as raw memory.
+///
+/// Sealed: the codes of the types are part of the file format.
+///
+/// # Safety
+///
+/// Implementors have `DTYPE.size()` bytes, no padding, no pointers and no interior mutability, and
+/// every bit pattern that `DTYPE` accepts is a valid value.
+pub unsafe trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
+    /// What files call this type.
+    const DTYPE: DType;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! elements {
+    ($($element:ty => $dtype:ident),* $(,)?) => {$(
+        impl sealed::Sealed for $element {}
+        const _: () = assert!(cfg!(target_endian = "little"), "files are little-endian");
+
+        // SAFETY: a primitive number, or (`Complex`, `repr(C)`) two of them: no padding, no
+        // pointers, every bit pattern valid except for `bool`, where `accepts` decides.
+        unsafe impl Element for $element {
+            const DTYPE: DType = DType::$dtype;
+        }
+    )*};
+}
+
+elements! {
+    bool => Bool,
+    u8 => U8,
+    i8 => I8,
+    u16 => U16,
+    i16 => I16,
+    u32 => U32,
+    i32 => I32,
+    u64 => U64,
+    i64 => I64,
+    u128 => U128,
+    i128 => I128,
+    f32 => F32,
+    f64 => F64,
+    Complex<f32> => C64,
+    Complex<f64> => C128,
+}
+
+#[cfg(target_pointer_width = "64")]
+elements! {
+    usize => U64,
+    isize => I64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_types_name_each_other() {
+        for (code, dtype) in (0..).zip(DType::ALL) {
+            assert_eq!(dtype.code(), code);
+            assert_eq!(DType::from_code(code), Some(dtype));
+        }
+        assert_eq!(DType::from_code(15), None);
+        assert_eq!(DType::from_code(255), None);
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_elements() {
+        fn same<E: Element>() {
+            assert_eq!(E::DTYPE.size(), size_of::<E>(), "{}", E::DTYPE);
+        }
+        same::<bool>();
+        same::<u8>();
+        same::<i8>();
+        same::<u16>();
+        same::<i16>();
+        same::<u32>();
+        same::<i32>();
+        same::<u64>();
+        same::<i64>();
+        same::<u128>();
+        same::<i128>();
+        same::<f32>();
+        same::<f64>();
+        same::<Complex<f32>>();
+        same::<Complex<f64>>();
+        #[cfg(target_pointer_width = "64")]
+        same::<usize>();
+        #[cfg(target_pointer_width = "64")]
+        same::<isize>();
+    }
+
+    #[test]
+    fn only_bool_refuses_bytes() {
+        assert!(DType::U8.accepts(&[0, 1, 2, 255]));
+        assert!(DType::Bool.accepts(&[0, 1, 1, 0]));
+        assert!(!DType::Bool.accepts(&[0, 2]));
+        assert!(!DType::Bool.accepts(&[255]));
+    }
+}
