@@ -1,1 +1,80 @@
-//! Compressors found by name when writing and by magic bytes when reading.
+//! Compressors for files and streams, found by name when writing and by magic bytes when reading.
+//!
+//! ```
+//! use joblib_compress::{DecodeOptions, EncodeOptions, Registry};
+//! use std::io::{Read, Write};
+//!
+//! let registry = Registry::builtin();
+//!
+//! let mut file = Vec::new();
+//! let options = EncodeOptions::new(3);
+//! let mut encoder = registry.by_name("gzip")?.encoder(Box::new(&mut file), &options)?;
+//! encoder.write_all(b"three floats")?;
+//! encoder.finish()?;
+//!
+//! // Nobody has to remember the compressor: the first bytes of the file name it.
+//! let mut text = String::new();
+//! let mut found = registry.decoder_for(Box::new(&file[..]), &DecodeOptions::new())?;
+//! found.reader.read_to_string(&mut text)?;
+//! assert_eq!(text, "three floats");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Scope
+//!
+//! This crate knows byte streams and nothing about what is in them. Streams are compressed and
+//! decompressed on the calling thread, in memory that does not grow with their length. Every
+//! stream is an ordinary file of its format, which the command-line tools and Python's modules
+//! read; theirs are read here, several one after the other included. A stream that is damaged, cut
+//! or followed by something else is an error, never a shorter result.
+//!
+//! # Formats and features
+//!
+//! Each format is one feature, named as in Python's `joblib.dump`:
+//!
+//! | feature | extension | levels (default) | codec | on |
+//! | --- | --- | --- | --- | --- |
+//! | `zlib` | `.z` | 1 to 9 (3) | zlib-rs | by default |
+//! | `gzip` | `.gz` | 1 to 9 (3) | zlib-rs | by default |
+//! | `bz2` | `.bz2` | 1 to 9 (9) | libbz2-rs | |
+//! | `lzma` | `.lzma` | 1 to 9 (6) | liblzma, C | |
+//! | `xz` | `.xz` | 1 to 9 (6) | liblzma, C | |
+//! | `lz4` | `.lz4` | 1 to 9 (1), all alike | lz4_flex | |
+//! | `zstd` | `.zst` | -7 to 22 (3) | zstd, C | |
+//!
+//! Level 0 means no compression everywhere. `conformance` exposes the test-suite every
+//! [`Compressor`] must pass; it is not covered by semver.
+
+#![forbid(unsafe_code)]
+
+mod compression;
+mod compressor;
+mod error;
+mod formats;
+mod options;
+mod registry;
+#[allow(dead_code, unused_imports, reason = "each format uses its part; formats can be off")]
+mod stream;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use compression::Compression;
+pub use compressor::{Compressor, Encoder};
+pub use error::{Error, Result};
+#[cfg(feature = "bz2")]
+pub use formats::Bz2;
+#[cfg(feature = "gzip")]
+pub use formats::Gzip;
+#[cfg(feature = "lz4")]
+pub use formats::Lz4;
+#[cfg(feature = "lzma")]
+pub use formats::Lzma;
+#[cfg(feature = "xz")]
+pub use formats::Xz;
+#[cfg(feature = "zlib")]
+pub use formats::Zlib;
+#[cfg(feature = "zstd")]
+pub use formats::Zstd;
+pub use options::{DecodeOptions, EncodeOptions, Levels};
+pub use registry::{Detected, Registry, register_compressor};

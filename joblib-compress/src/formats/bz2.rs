@@ -1,0 +1,73 @@
+//! bzip2 files.
+
+use std::io::{self, BufRead, Read, Write};
+
+use super::known::BZ2 as KNOWN;
+use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
+use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
+use bzip2::{Action, Compress, Compression, Decompress, Status};
+
+/// bzip2 (`.bz2`).
+///
+/// Reads streams one after the other, which is what `pbzip2` writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bz2;
+
+impl Compressor for Bz2 {
+    fn name(&self) -> &str {
+        KNOWN.name
+    }
+
+    fn extensions(&self) -> &[&str] {
+        KNOWN.extensions
+    }
+
+    fn magic(&self) -> &[&[u8]] {
+        KNOWN.magic
+    }
+
+    fn levels(&self) -> Levels {
+        KNOWN.levels
+    }
+
+    fn encoder<'w>(
+        &self,
+        sink: Box<dyn Write + 'w>,
+        options: &EncodeOptions,
+    ) -> Result<Box<dyn Encoder + 'w>> {
+        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
+        let codec = Compress::new(Compression::new(level.unsigned_abs()), WORK_FACTOR);
+        Ok(Box::new(StepEncoder::new(codec, sink)))
+    }
+
+    fn decoder<'r>(
+        &self,
+        source: Box<dyn BufRead + 'r>,
+        _options: &DecodeOptions,
+    ) -> Result<Box<dyn Read + 'r>> {
+        let decoder = StepDecoder::new(KNOWN.name, source, || Ok(Decompress::new(false)));
+        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+    }
+}
+
+/// 0: the library's default patience with repetitive data.
+const WORK_FACTOR: u32 = 0;
+
+impl Step for Compress {
+    fn step(&mut self, input: &[u8], output: &mut [u8], last: bool) -> io::Result<Progress> {
+        let before = (self.total_in(), self.total_out());
+        let action = if last { Action::Finish } else { Action::Run };
+        let status = self.compress(input, output, action)?;
+        let after = (self.total_in(), self.total_out());
+        Ok(Progress::between(before, after, status == Status::StreamEnd))
+    }
+}
+
+impl Step for Decompress {
+    fn step(&mut self, input: &[u8], output: &mut [u8], _last: bool) -> io::Result<Progress> {
+        let before = (self.total_in(), self.total_out());
+        let status = self.decompress(input, output)?;
+        let after = (self.total_in(), self.total_out());
+        Ok(Progress::between(before, after, status == Status::StreamEnd))
+    }
+}

@@ -1,0 +1,95 @@
+//! Zstandard files.
+
+use std::io::{self, BufRead, Read, Write};
+
+use super::known::ZSTD as KNOWN;
+use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
+use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
+use ::zstd::stream::raw::{self, CParameter, DParameter, Decoder, InBuffer, Operation, OutBuffer};
+
+/// Zstandard (`.zst`): smaller and several times faster than zlib on most data.
+///
+/// Python joblib does not know it. Written with a checksum, as the `zstd` command does. Negative
+/// levels are faster still and store noise as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Zstd;
+
+impl Compressor for Zstd {
+    fn name(&self) -> &str {
+        KNOWN.name
+    }
+
+    fn extensions(&self) -> &[&str] {
+        KNOWN.extensions
+    }
+
+    fn magic(&self) -> &[&[u8]] {
+        KNOWN.magic
+    }
+
+    fn levels(&self) -> Levels {
+        KNOWN.levels
+    }
+
+    fn encoder<'w>(
+        &self,
+        sink: Box<dyn Write + 'w>,
+        options: &EncodeOptions,
+    ) -> Result<Box<dyn Encoder + 'w>> {
+        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
+        let codec = compressor(level).map_err(KNOWN.writing())?;
+        Ok(Box::new(StepEncoder::new(codec, sink)))
+    }
+
+    fn decoder<'r>(
+        &self,
+        source: Box<dyn BufRead + 'r>,
+        options: &DecodeOptions,
+    ) -> Result<Box<dyn Read + 'r>> {
+        let window = window_log(options.memory_limit);
+        let decoder = StepDecoder::new(KNOWN.name, source, move || decompressor(window));
+        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+    }
+}
+
+fn compressor(level: i32) -> io::Result<raw::Encoder<'static>> {
+    let mut codec = raw::Encoder::new(level)?;
+    codec.set_parameter(CParameter::ChecksumFlag(true))?;
+    Ok(codec)
+}
+
+fn decompressor(window_log: u32) -> io::Result<Decoder<'static>> {
+    let mut codec = Decoder::new()?;
+    codec.set_parameter(DParameter::WindowLogMax(window_log))?;
+    Ok(codec)
+}
+
+/// The largest window, as a power of two, that fits into `memory_limit`; the library takes 2^10
+/// to 2^31, on 32-bit machines 2^30.
+fn window_log(memory_limit: u64) -> u32 {
+    memory_limit.max(1).ilog2().clamp(10, if cfg!(target_pointer_width = "32") { 30 } else { 31 })
+}
+
+impl Step for raw::Encoder<'static> {
+    fn step(&mut self, input: &[u8], output: &mut [u8], last: bool) -> io::Result<Progress> {
+        let mut output = OutBuffer::around(output);
+        if last {
+            let left = self.finish(&mut output, true)?;
+            return Ok(Progress { read: 0, written: output.pos(), done: left == 0 });
+        }
+        let mut input = InBuffer::around(input);
+        self.run(&mut input, &mut output)?;
+        Ok(Progress { read: input.pos(), written: output.pos(), done: false })
+    }
+}
+
+impl Step for Decoder<'static> {
+    fn step(&mut self, input: &[u8], output: &mut [u8], _last: bool) -> io::Result<Progress> {
+        let status = self.run_on_buffers(input, output)?;
+        Ok(Progress {
+            read: status.bytes_read,
+            written: status.bytes_written,
+            done: status.remaining == 0,
+        })
+    }
+}

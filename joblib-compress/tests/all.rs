@@ -1,0 +1,14 @@
+//! The one test binary of this crate: every file under `tests/all` is a module of it.
+
+mod all {
+    /// What users write as `compress`, and what it resolves to.
+    mod compression;
+    /// The suite of the crate, for each of its formats.
+    mod conformance;
+    /// What single formats owe to other writers and to hostile ones.
+    mod formats;
+    /// Finding compressors by name, extension and magic; clashes.
+    mod registry;
+    /// A compressor that is not of this crate, from registration to reading back.
+    mod toy;
+}
