@@ -23,6 +23,10 @@ use crate::{Compressor, EncodeOptions, Error, Registry, Result};
 /// told from the default, and a file called `x.gz` is compressed all the same.
 ///
 /// ```
+/// # #[cfg(not(feature = "gzip"))]
+/// # fn main() {}
+/// # #[cfg(feature = "gzip")]
+/// # fn main() -> joblib_compress::Result<()> {
 /// use std::path::Path;
 /// use joblib_compress::{Compression, Registry};
 ///
@@ -34,7 +38,8 @@ use crate::{Compressor, EncodeOptions, Error, Registry, Result};
 /// let (by_extension, _) =
 ///     Compression::default().resolve(&registry, Some(Path::new("model.jbl.gz")))?.expect("gz");
 /// assert_eq!(by_extension.name(), "gzip");
-/// # Ok::<(), joblib_compress::Error>(())
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Compression(Choice);

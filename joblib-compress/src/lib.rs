@@ -1,6 +1,10 @@
 //! Compressors for files and streams, found by name when writing and by magic bytes when reading.
 //!
 //! ```
+//! # #[cfg(not(feature = "gzip"))]
+//! # fn main() {}
+//! # #[cfg(feature = "gzip")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use joblib_compress::{DecodeOptions, EncodeOptions, Registry};
 //! use std::io::{Read, Write};
 //!
@@ -17,7 +21,8 @@
 //! let mut found = registry.decoder_for(Box::new(&file[..]), &DecodeOptions::new())?;
 //! found.reader.read_to_string(&mut text)?;
 //! assert_eq!(text, "three floats");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! # Scope

@@ -20,7 +20,6 @@ fn error(wish: impl Into<Compression>) -> String {
 }
 
 #[test]
-#[cfg(all(feature = "zlib", feature = "gzip"))]
 fn follows_joblib() {
     check(true, "", Some(("zlib", 3)));
     check(7, "", Some(("zlib", 7)));
@@ -44,36 +43,25 @@ fn follows_joblib() {
 }
 
 #[test]
-#[cfg(feature = "gzip")]
 fn an_explicit_no_overrides_the_extension() {
     check(false, "data.pkl.gz", None);
     check(0, "data.pkl.gz", None);
 }
 
 #[test]
-#[cfg(all(feature = "zlib", feature = "zstd"))]
 fn errors_say_what_there_is() {
     assert_eq!(error(11), "`zlib` has no level 11: choose from 1 to 9, or 0 for no compression");
     assert_eq!(
-        error("zstd:23"),
-        "`zstd` has no level 23: choose from -7 to 22, or 0 for no compression"
+        error("gzip:-1"),
+        "`gzip` has no level -1: choose from 1 to 9, or 0 for no compression"
     );
     let unknown = error(("snappy", 3));
     assert!(unknown.starts_with("no compressor named `snappy` (registered: "), "{unknown}");
-    assert!(unknown.ends_with("zlib, zstd)"), "{unknown}");
+    assert!(unknown.contains("gzip, ") && unknown.contains("zlib"), "{unknown}");
     for bad in ["zlib:", "zlib:fast", "zlib:3:4", "", ":3", "zlib:99999999999"] {
         let expected = format!(
             "`{bad}` names no compression: write a name, or a name and a level as in `xz:6`"
         );
         assert_eq!(error(bad), expected);
     }
-}
-
-#[test]
-#[cfg(not(feature = "xz"))]
-fn a_format_without_its_feature_is_named() {
-    let expected = "compressor `xz` is not part of this build: enable the feature `xz`";
-    assert_eq!(error("xz"), expected);
-    assert_eq!(resolve(Compression::default(), "a.xz").unwrap_err().to_string(), expected);
-    assert_eq!(resolve(true, "a.xz").unwrap_err().to_string(), expected);
 }

@@ -133,6 +133,22 @@ fn finds_each_format_by_name_extension_and_magic() {
 }
 
 #[test]
+#[cfg(not(feature = "xz"))]
+fn a_format_without_its_feature_is_named_and_never_taken_for_something_else() {
+    let registry = Registry::builtin();
+    let path = Some(Path::new("a.xz"));
+    let named = joblib_compress::Compression::from("xz").resolve(&registry, None).unwrap_err();
+    let by_extension =
+        joblib_compress::Compression::default().resolve(&registry, path).unwrap_err();
+    let source = Box::new(&b"\xfd7zXZ\x00 and more"[..]);
+    let by_magic = registry.decoder_for(source, &DecodeOptions::new()).unwrap_err();
+    for error in [named, by_extension, by_magic] {
+        let expected = "compressor `xz` is not part of this build: enable the feature `xz`";
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn detects_the_format_however_the_source_hands_out_its_bytes() {
     let registry = Registry::builtin();
     let input = sample(1_000);
