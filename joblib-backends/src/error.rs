@@ -38,6 +38,21 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A worker process asked for worker processes.
+    #[error(
+        "a worker process cannot start worker processes: run this call in sequence or on threads"
+    )]
+    InsideWorker,
+
+    /// The backend does not work here.
+    #[error("the `{backend}` backend is not available: {reason}")]
+    Unsupported {
+        /// The backend.
+        backend: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+
     /// The time given to a shutdown was over before the work was.
     #[error(
         "the `{backend}` backend was shut down, but {batches} batches still run and cannot be killed"

@@ -65,6 +65,8 @@ fn factories() -> MutexGuard<'static, BTreeMap<String, Factory>> {
 fn builtin() -> BTreeMap<String, Factory> {
     let mut known: BTreeMap<String, Factory> = BTreeMap::new();
     known.insert("sequential".into(), Arc::new(sequential));
+    #[cfg(feature = "processes")]
+    known.insert("processes".into(), Arc::new(processes));
     #[cfg(feature = "threads")]
     known.insert("threads".into(), Arc::new(threads));
     known
@@ -78,6 +80,17 @@ fn sequential(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
 #[cfg(feature = "threads")]
 fn threads(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
     Ok(crate::Threads::shared(n_jobs.resolve(crate::cpu_count())?)?)
+}
+
+#[cfg(all(feature = "processes", target_os = "linux"))]
+fn processes(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    Ok(crate::Processes::shared(n_jobs.resolve(crate::cpu_count())?)?)
+}
+
+#[cfg(all(feature = "processes", not(target_os = "linux")))]
+fn processes(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    n_jobs.resolve(crate::cpu_count())?;
+    Err(Error::Unsupported { backend: "processes", reason: "it needs Linux; use `threads`" })
 }
 
 #[cfg(test)]

@@ -1,0 +1,134 @@
+//! How a process becomes a worker: before `main`, if its parent invited it.
+
+#![allow(unsafe_code, reason = "an entry in the table of functions that run before `main`")]
+
+use std::ffi::{c_char, c_int};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::image::Image;
+use super::status::Page;
+use super::{sys, worker};
+
+/// The variable that holds the invitation.
+pub(super) const VARIABLE: &str = "JOBLIB_WORKER";
+/// The exit code of a worker that could not set itself up.
+const SET_UP_FAILED: i32 = 71;
+
+/// What the loader gives to each function of the table.
+type Start = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+#[used]
+// SAFETY: the section is a table of such functions, called once each before `main`.
+#[unsafe(link_section = ".init_array")]
+static ENTER: Start = enter;
+
+/// Tells a worker who called it and where the status page is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Invitation {
+    /// The process id of the parent.
+    pub(super) parent: u32,
+    /// The parent's descriptor of the status page.
+    pub(super) page: i32,
+}
+
+impl Invitation {
+    pub(super) fn to_text(self) -> String {
+        format!("{}:{}", self.parent, self.page)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (parent, page) = text.split_once(':')?;
+        Some(Self { parent: parent.parse().ok()?, page: page.parse().ok()? })
+    }
+
+    /// The invitation in the environment, if this very process is meant and not one of its
+    /// descendants that inherited the variable.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let invitation = Self::parse(&std::env::var(VARIABLE).ok()?)?;
+        (invitation.parent == sys::parent_id()).then_some(invitation)
+    }
+}
+
+/// Whether this code is part of the main executable, so that a worker enters here, too.
+pub(super) fn is_in_executable() -> bool {
+    Image::of_this_process().is_code(enter as *const () as usize)
+}
+
+/// Returns at once in an ordinary process, and never in a worker.
+extern "C" fn enter(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+    let Some(invitation) = Invitation::of_this_process() else {
+        return;
+    };
+    // SAFETY: before `main` there is one thread. Without the variable, what a task starts is an
+    // ordinary program again.
+    unsafe { std::env::remove_var(VARIABLE) };
+    // SAFETY: as the runtime does before `main`: a closed pipe is an error, not a death.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    crate::inside::set();
+    run_later_constructors(argc, argv, envp);
+    match set_up(invitation) {
+        Ok((socket, page)) => worker::work(socket, page),
+        // The parent reports the code; the user's stderr is not ours before the handshake.
+        Err(_) => sys::exit_now(SET_UP_FAILED),
+    }
+}
+
+fn set_up(invitation: Invitation) -> io::Result<(OwnedFd, Page)> {
+    let socket = take_stdin()?;
+    let Invitation { parent, page } = invitation;
+    let page =
+        OpenOptions::new().read(true).write(true).open(format!("/proc/{parent}/fd/{page}"))?;
+    // SAFETY: the name is a C string; it is what `ps` and `top` show.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"joblib-worker".as_ptr()) };
+    Ok((socket, Page::map(page.as_fd())?))
+}
+
+/// Moves the socket away from descriptor 0, where tasks may read, and puts `/dev/null` there.
+fn take_stdin() -> io::Result<OwnedFd> {
+    let null = OpenOptions::new().read(true).open("/dev/null")?;
+    let stdin = io::stdin();
+    let socket = stdin.as_fd().try_clone_to_owned()?;
+    // SAFETY: both descriptors are open.
+    if unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), 0) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(socket)
+}
+
+/// Runs the functions of the table behind ours, which the loader will not come to: constructors
+/// of other libraries in the executable, on which tasks may rely.
+fn run_later_constructors(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+    let table = Image::of_this_process().constructors();
+    let own = table.iter().position(|address| *address == enter as *const () as usize);
+    for address in own.map_or(&[][..], |own| &table[own + 1..]) {
+        // Linkers write 0 or -1 for an empty place.
+        if *address != 0 && *address != usize::MAX {
+            // SAFETY: the table holds functions of this type, not called so far.
+            let constructor = unsafe { std::mem::transmute::<usize, Start>(*address) };
+            constructor(argc, argv, envp);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_comes_back() {
+        let invitation = Invitation { parent: 12, page: 3 };
+        assert_eq!(Invitation::parse(&invitation.to_text()), Some(invitation));
+        for wrong in ["", "1", "12:", ":3", "12:3:4", "a:b"] {
+            assert_eq!(Invitation::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_entry_is_in_the_executable_and_its_table() {
+        assert!(is_in_executable());
+        let table = Image::of_this_process().constructors();
+        assert_eq!(table.iter().filter(|a| **a == enter as *const () as usize).count(), 1);
+    }
+}

@@ -1,0 +1,205 @@
+//! A thread per worker: it starts the worker when there is something to run, feeds it and reads
+//! its answers, and replaces it when it dies.
+
+use std::cell::Cell;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::image::Image;
+use super::process::{Process, StartError};
+use super::queue::{Next, Queue};
+use super::session::{End, Session};
+use super::sys;
+use super::worker::panic_message;
+use crate::Batch;
+use crate::batch::refuse;
+
+/// So many workers in a row that died before they had done anything are a reason to give up.
+const STILLBORN: u32 = 3;
+
+const CLOSURE: &str = "a `delayed(closure)` task cannot leave the process: \
+                       write `delayed!(path::function(a, b))`, or use the threads backend";
+
+thread_local! {
+    static FEEDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is a feeder.
+pub(super) fn is_feeder() -> bool {
+    FEEDING.get()
+}
+
+pub(super) struct Feeder {
+    pub(super) queue: Arc<Queue>,
+    /// Which feeder of the queue this is.
+    pub(super) index: usize,
+    /// The number of workers in the pool.
+    pub(super) workers: usize,
+    pub(super) session: Option<Session>,
+    pub(super) stillborn: u32,
+}
+
+/// Whether a feeder goes on.
+enum Turn {
+    Again,
+    Leave,
+}
+
+impl Feeder {
+    /// Feeds until the pool is closed.
+    pub(super) fn run(mut self) {
+        FEEDING.set(true);
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Leave) => break,
+                // Foreign code is caught where it is called; this is what slipped through.
+                Err(panic) => {
+                    log::error!("feeding a worker panicked: {}", panic_message(panic));
+                    self.kill();
+                }
+            }
+        }
+        self.queue.leave();
+    }
+
+    /// Takes what there is to take, then waits for something to happen, and handles it.
+    fn turn(&mut self) -> Turn {
+        while self.has_room() {
+            match self.queue.next(self.index, self.load()) {
+                Next::Run(batch) => self.send(batch),
+                Next::Wait => break,
+                Next::Leave => {
+                    self.leave();
+                    return Turn::Leave;
+                }
+            }
+        }
+        self.attend();
+        Turn::Again
+    }
+
+    fn load(&self) -> usize {
+        self.session.as_ref().map_or(0, Session::load)
+    }
+
+    fn has_room(&self) -> bool {
+        self.session.as_ref().is_none_or(Session::has_room)
+    }
+
+    /// Sends `batch` to the worker, which is started if there is none.
+    fn send(&mut self, batch: Box<dyn Batch>) {
+        let Some(target) = batch.target() else {
+            return refuse(batch, CLOSURE);
+        };
+        let Some(function) = Image::of_this_process().offset_of(target.call) else {
+            return refuse(batch, &foreign(target.name));
+        };
+        let session = match self.session.take() {
+            Some(session) => Ok(session),
+            None => Process::start(self.workers).map(Session::new),
+        };
+        match session {
+            Ok(session) => {
+                let session = self.session.insert(session);
+                session.enqueue(batch, function, target.fingerprint);
+                session.flush();
+            }
+            Err(error) => self.give_up(Some(batch), &start_failed(&error)),
+        }
+    }
+
+    /// Waits until the worker, the socket or the bell has something, and handles it.
+    fn attend(&mut self) {
+        let bell = self.queue.bell(self.index);
+        let Some(session) = &mut self.session else {
+            sys::wait(None, false, bell.as_fd(), None);
+            bell.answer();
+            return;
+        };
+        let timeout = session.time_left();
+        let socket = session.process().socket();
+        let ready = sys::wait(Some(socket), session.has_output(), bell.as_fd(), timeout);
+        if ready.rung {
+            bell.answer();
+            let orders = self.queue.orders(self.index);
+            orders.aborted.into_iter().for_each(|call| session.abort(call));
+            if orders.take_back
+                && let Some(batch) = session.take_back()
+            {
+                put_back(&self.queue, batch);
+            }
+            if orders.kill {
+                return self.kill();
+            }
+        }
+        if ready.writable {
+            session.flush();
+        }
+        let received = if ready.readable { session.receive() } else { Ok(()) };
+        let overdue = session.time_left().is_some_and(|left| left.is_zero());
+        match received {
+            Err(end) => self.settle(end),
+            Ok(()) if overdue => self.settle(End::Aborted),
+            Ok(()) => {}
+        }
+    }
+
+    /// Takes leave of a worker that is dead or must die.
+    fn settle(&mut self, end: End) {
+        let Some(session) = self.session.take() else {
+            return;
+        };
+        let settled = session.settle(end);
+        match settled.stillborn {
+            None => self.stillborn = 0,
+            Some(status) => {
+                self.stillborn += 1;
+                if self.stillborn == STILLBORN {
+                    let why = format!("worker processes end before they do anything: {status}");
+                    self.give_up(None, &why);
+                }
+            }
+        }
+        settled.unbegun.into_iter().for_each(|batch| put_back(&self.queue, batch));
+    }
+
+    fn give_up(&self, batch: Option<Box<dyn Batch>>, why: &str) {
+        let waiting = self.queue.give_up(why.to_owned());
+        batch.into_iter().chain(waiting).for_each(|batch| refuse(batch, why));
+    }
+
+    fn leave(&mut self) {
+        match self.session.take() {
+            Some(session) if session.load() == 0 => session.leave(),
+            Some(session) => session.kill(),
+            None => {}
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.kill();
+        }
+    }
+}
+
+/// Leaves `batch` to another worker.
+fn put_back(queue: &Queue, batch: Box<dyn Batch>) {
+    if let Err(batch) = queue.put_back(batch) {
+        refuse(batch, "no worker process is left to run it");
+    }
+}
+
+fn start_failed(error: &StartError) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
+    format!("no worker process could be started: {error}{}", cause.unwrap_or_default())
+}
+
+fn foreign(name: &str) -> String {
+    format!(
+        "`{name}` lives in a shared library and cannot be found again in a worker process: call \
+         it through a function of the program, or use the threads backend"
+    )
+}

@@ -1,0 +1,79 @@
+//! Bytes that have arrived and are not used yet.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use super::sys::{self, Mode};
+
+/// An empty buffer larger than this is given back.
+const KEEP: usize = 1 << 20;
+
+/// Bytes that have arrived and are not used yet.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Inbox {
+    /// What has not been used yet.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.bytes[self.used..]
+    }
+
+    /// Marks the first `n` unread bytes as used.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.used += n;
+        debug_assert!(self.used <= self.bytes.len());
+        if self.used == self.bytes.len() {
+            self.used = 0;
+            self.bytes.clear();
+            if self.bytes.capacity() > KEEP {
+                self.bytes = Vec::new();
+            }
+        } else if self.used > self.bytes.len() / 2 {
+            // Moves less than was consumed since the last time.
+            self.bytes.drain(..self.used);
+            self.used = 0;
+        }
+    }
+
+    /// Takes in what has arrived; 0 means that the other end is closed.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, mode: Mode) -> io::Result<usize> {
+        sys::receive(socket, &mut self.bytes, mode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn unread_bytes_stay_in_order_however_they_are_consumed() {
+        let (mut far, near) = UnixStream::pair().unwrap();
+        let mut inbox = Inbox::default();
+        far.write_all(b"abcdef").unwrap();
+        assert_eq!(inbox.receive(near.as_fd(), Mode::Wait).unwrap(), 6);
+        inbox.consume(2);
+        assert_eq!(inbox.unread(), b"cdef");
+        inbox.consume(2);
+        far.write_all(b"gh").unwrap();
+        inbox.receive(near.as_fd(), Mode::Wait).unwrap();
+        assert_eq!(inbox.unread(), b"efgh");
+        inbox.consume(4);
+        assert!(inbox.unread().is_empty());
+    }
+
+    #[test]
+    fn a_closed_end_gives_zero_and_an_empty_socket_an_error() {
+        let (far, near) = UnixStream::pair().unwrap();
+        let mut inbox = Inbox::default();
+        let error = inbox.receive(near.as_fd(), Mode::NoWait).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(far);
+        assert_eq!(inbox.receive(near.as_fd(), Mode::NoWait).unwrap(), 0);
+    }
+}

@@ -1,0 +1,169 @@
+//! The backend of worker processes: the same executable, started again.
+//!
+//! WORKERS.md describes the protocol and the life of a worker.
+
+mod entry;
+mod feeder;
+mod image;
+mod inbox;
+mod process;
+mod queue;
+mod session;
+mod status;
+mod sys;
+mod wire;
+mod worker;
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::batch::refuse;
+use crate::pools::{Pool, Pools};
+use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_count, inside_worker};
+use feeder::Feeder;
+use queue::Queue;
+
+/// How long killed workers may take to be gone.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs batches in worker processes: this executable, started again.
+///
+/// There is nothing to set up. A worker starts with the first batch that needs it (about 2 ms),
+/// takes over before `main` and never gets there; it is kept for later calls, and ends with this
+/// process, whatever ends that. Statics, hooks and arguments that `main` sets up are not there.
+/// Its standard input is empty; what tasks print goes where this process prints.
+///
+/// Tasks travel as the place of their function in the executable, so it must be one made with
+/// `delayed!`; closures that capture, and functions of shared libraries, are refused.
+///
+/// A worker that dies costs the task it was running, which gets
+/// [`Failure::WorkerDied`](crate::Failure::WorkerDied); what had not begun is handed back as
+/// [`Failure::NotRun`](crate::Failure::NotRun), and another worker takes the place.
+///
+/// [`abort`](Backend::abort) lets running tasks go on for 100 ms and then kills their workers, so
+/// that short tasks leave the pool warm and long ones do not hold it.
+pub struct Processes {
+    queue: Arc<Queue>,
+    workers: NonZeroUsize,
+}
+
+impl Processes {
+    /// A pool of its own, of up to `workers` processes. See [`shared`](Self::shared) for the usual
+    /// way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InsideWorker`] in a worker; [`Error::Unsupported`] if this code does not lie in
+    /// the main executable; [`Error::Start`] if the system refuses threads or descriptors.
+    pub fn new(workers: NonZeroUsize) -> Result<Self> {
+        if inside_worker() || entry::Invitation::of_this_process().is_some() {
+            return Err(Error::InsideWorker);
+        }
+        if !entry::is_in_executable() {
+            return Err(Error::Unsupported {
+                backend: "processes",
+                reason: "this library is not part of the main executable, which a worker would \
+                         have to be",
+            });
+        }
+        let queue = start(workers.get()).map_err(|error| Error::Start {
+            backend: "processes",
+            workers: workers.get(),
+            source: Box::new(error),
+        })?;
+        Ok(Self { queue, workers })
+    }
+
+    /// The process-wide pool of `workers` processes, made at the first request and then kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn shared(workers: NonZeroUsize) -> Result<Arc<Self>> {
+        static POOLS: Pools<Processes> = Pools::new();
+        POOLS.get(workers, Self::new)
+    }
+}
+
+/// Starts the feeders. Workers start when they are needed.
+fn start(workers: usize) -> io::Result<Arc<Queue>> {
+    let queue = Arc::new(Queue::new(workers)?);
+    for index in 0..workers {
+        let feeder =
+            Feeder { queue: Arc::clone(&queue), index, workers, session: None, stillborn: 0 };
+        let thread = thread::Builder::new().name(format!("joblib-feeder-{index}"));
+        if let Err(error) = thread.spawn(move || feeder.run()) {
+            drop(queue.kill());
+            return Err(error);
+        }
+    }
+    Ok(queue)
+}
+
+impl Pool for Processes {
+    fn is_open(&self) -> bool {
+        self.queue.is_open()
+    }
+}
+
+impl std::fmt::Debug for Processes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Processes").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+impl Backend for Processes {
+    fn name(&self) -> &str {
+        "processes"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { shared_memory: false, kill: true }
+    }
+
+    /// As many as asked for, but no more than the pool has.
+    fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize> {
+        Ok(requested.resolve(cpu_count())?.min(self.workers))
+    }
+
+    fn submit(&self, batch: Box<dyn Batch>) {
+        if let Err((batch, why)) = self.queue.push(batch, feeder::is_feeder()) {
+            refuse(batch, &why);
+        }
+    }
+
+    fn help(&self, _call: CallId) -> bool {
+        false
+    }
+
+    fn abort(&self, call: CallId) {
+        drop(self.queue.abort(call));
+    }
+
+    /// Queued batches have until `grace` is over, too; then they are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StillRunning`] if a worker could not even be killed within five seconds.
+    fn shutdown(&self, grace: Duration) -> Result<()> {
+        self.queue.close();
+        if self.queue.await_feeders(grace) == 0 {
+            return Ok(());
+        }
+        drop(self.queue.kill());
+        match self.queue.await_feeders(KILL_LIMIT) {
+            0 => Ok(()),
+            batches => Err(Error::StillRunning { backend: "processes", batches }),
+        }
+    }
+}
+
+impl Drop for Processes {
+    /// Kills the workers without waiting: a batch may be what holds the last reference.
+    fn drop(&mut self) {
+        drop(self.queue.kill());
+    }
+}

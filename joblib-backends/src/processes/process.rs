@@ -1,0 +1,155 @@
+//! A worker process as its parent sees it: started, greeted, ended.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::entry::{self, Invitation};
+use super::image::Image;
+use super::status::{self, Page};
+use super::sys;
+use super::wire::{self, HANDSHAKE};
+use crate::cpu_count;
+
+/// How long a worker may take from its start to the handshake. It usually takes 2 ms.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a worker may take to leave when asked to.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Libraries that start threads of their own take their number from these variables. As loky
+/// does, workers get their share of the cores, unless the user has set the variable.
+const INNER_THREADS: [&str; 8] = [
+    "BLIS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+];
+
+/// Why a worker could not be started.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("`/proc/self/exe` could not be started again")]
+    Spawn(#[source] io::Error),
+    #[error("the memory shared with it could not be had")]
+    Memory(#[source] io::Error),
+    #[error("it ended before the handshake: {status}")]
+    Ended { status: String },
+    #[error("no handshake within {} seconds", .0.as_secs())]
+    Silent(Duration),
+    #[error("it did not greet as a worker of this build")]
+    OtherBuild,
+}
+
+/// A running worker process. Dropped: killed and reaped.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    socket: UnixStream,
+    /// What it shares with us.
+    pub(super) page: Page,
+}
+
+impl Process {
+    /// Starts this executable again, as one of `workers`.
+    pub(super) fn start(workers: usize) -> Result<Self, StartError> {
+        let memory = sys::shared_memory(status::LEN).map_err(StartError::Memory)?;
+        let page = Page::map(memory.as_fd()).map_err(StartError::Memory)?;
+        let (near, far) = UnixStream::pair().map_err(StartError::Spawn)?;
+        let invitation = Invitation { parent: std::process::id(), page: memory.as_raw_fd() };
+        let child = command(invitation, workers)
+            .stdin(Stdio::from(OwnedFd::from(far)))
+            .spawn()
+            .map_err(StartError::Spawn)?;
+        let mut process = Self { child, socket: near, page };
+        process.await_handshake()?;
+        // Dropped only now: the worker opens it through our descriptor.
+        drop(memory);
+        Ok(process)
+    }
+
+    fn await_handshake(&mut self) -> Result<(), StartError> {
+        self.socket.set_read_timeout(Some(START_LIMIT)).map_err(StartError::Spawn)?;
+        let mut greeting = [0; HANDSHAKE];
+        match self.socket.read_exact(&mut greeting) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(StartError::Silent(START_LIMIT));
+            }
+            Err(_) => return Err(StartError::Ended { status: self.end() }),
+        }
+        if greeting != wire::handshake(Image::of_this_process().identity()) {
+            return Err(StartError::OtherBuild);
+        }
+        Ok(())
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Says how a process ended that has closed its socket.
+    pub(super) fn end(&mut self) -> String {
+        // The socket closes a moment before the exit, and a kill in between would change the
+        // status. Whoever closes it and lives on is killed after all.
+        self.await_exit();
+        self.kill()
+    }
+
+    /// Kills the process if it still runs, and says how it ended.
+    pub(super) fn kill(&mut self) -> String {
+        self.child.kill().ok();
+        self.child.wait().map_or_else(|_| "unknown".into(), describe)
+    }
+
+    /// Asks an idle process to leave, and waits for it.
+    pub(super) fn leave(self) {
+        self.socket.shutdown(std::net::Shutdown::Write).ok();
+        self.await_exit();
+    }
+
+    /// Waits for the exit, up to a limit.
+    fn await_exit(&self) {
+        sys::wait_for_exit(self.child.id(), LEAVE_LIMIT);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn command(invitation: Invitation, workers: usize) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    if let Some(name) = std::env::args_os().next() {
+        command.arg0(name);
+    }
+    command.env(entry::VARIABLE, invitation.to_text());
+    let share = (cpu_count().get() / workers.max(1)).max(1).to_string();
+    for variable in INNER_THREADS {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, &share);
+        }
+    }
+    command
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal} ({})", sys::signal_name(signal)),
+        (None, None) => status.to_string(),
+    }
+}

@@ -1,0 +1,314 @@
+//! The parent's conversation with one worker: batches out, answers in, and what is left of them
+//! when the worker dies.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::inbox::Inbox;
+use super::process::Process;
+use super::sys::{self, Mode};
+use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
+use super::worker::panic_message;
+use crate::{Batch, CallId, Failure, Frame, Payload};
+
+/// Batches under way to one worker: the one that runs and one to go on with.
+const DEPTH: usize = 2;
+/// How long the running task of an aborted call may go on before its worker is killed.
+const ABORT_GRACE: Duration = Duration::from_millis(100);
+/// An empty buffer larger than this is given back.
+const KEEP: usize = 1 << 20;
+
+/// Why a conversation ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// The worker closed its socket.
+    Closed,
+    /// The worker said something that makes no sense.
+    Garbage(Garbage),
+    /// The running call was aborted.
+    Aborted,
+}
+
+/// One worker and what is under way to it.
+pub(super) struct Session {
+    process: Process,
+    flights: VecDeque<Flight>,
+    sent: u64,
+    outbox: Frame,
+    written: usize,
+    inbox: Inbox,
+    /// Whether the worker has ever answered.
+    answered: bool,
+}
+
+impl Session {
+    pub(super) fn new(process: Process) -> Self {
+        Self {
+            process,
+            flights: VecDeque::with_capacity(DEPTH),
+            sent: 0,
+            outbox: Frame::default(),
+            written: 0,
+            inbox: Inbox::default(),
+            answered: false,
+        }
+    }
+
+    pub(super) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// How many batches are under way.
+    pub(super) fn load(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Whether a further batch may be sent. Behind one that was taken back none is sent while
+    /// another runs: the worker tells only two consecutive numbers apart.
+    pub(super) fn has_room(&self) -> bool {
+        let last = self.flights.back().map(|flight| flight.number);
+        last.is_none_or(|last| last == self.sent && self.flights.len() < DEPTH)
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.written < self.outbox.bytes.len()
+    }
+
+    /// Writes `batch` into the outbox. What cannot be encoded travels as its own answer, so that
+    /// answers come in order.
+    pub(super) fn enqueue(&mut self, batch: Box<dyn Batch>, function: u64, fingerprint: u64) {
+        self.sent += 1;
+        self.process.page.offer(self.sent);
+        let out = &mut self.outbox;
+        let start = out.bytes.len();
+        let body = start + BatchHeader::LEN;
+        out.bytes.resize(body, 0);
+        for task in 0..batch.len() {
+            encode(&*batch, task, out);
+        }
+        let len = (out.bytes.len() - body) as u64;
+        let header = BatchHeader { len, batch: self.sent, function, fingerprint };
+        out.bytes[start..body].copy_from_slice(&header.to_bytes());
+        self.flights.push_back(Flight {
+            len: batch.len(),
+            batch,
+            number: self.sent,
+            answered: 0,
+            deadline: None,
+        });
+    }
+
+    /// Sends as much of the outbox as the socket takes.
+    pub(super) fn flush(&mut self) {
+        while self.has_output() {
+            let rest = &self.outbox.bytes[self.written..];
+            match sys::send(self.process.socket(), rest, Mode::NoWait) {
+                Ok(n) => self.written += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The worker is dead. Its last answers may still wait to be read, so that it is
+                // reading that finds the end.
+                Err(_) => break,
+            }
+        }
+        self.written = 0;
+        self.outbox.bytes.clear();
+        if self.outbox.bytes.capacity() > KEEP {
+            self.outbox = Frame::default();
+        }
+    }
+
+    /// Reads what has arrived and answers tasks with it.
+    pub(super) fn receive(&mut self) -> Result<(), End> {
+        match self.inbox.receive(self.process.socket(), Mode::NoWait) {
+            Ok(0) => return Err(End::Closed),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(_) => return Err(End::Closed),
+        }
+        let mut rest = self.inbox.unread();
+        let all = rest.len();
+        let result = deliver(&mut self.flights, &mut rest);
+        let used = all - rest.len();
+        self.answered |= used > 0;
+        self.inbox.consume(used);
+        result.map_err(End::Garbage)
+    }
+
+    /// Gives up the batches of `call`. The worker begins nothing more of them.
+    pub(super) fn abort(&mut self, call: CallId) {
+        let flights = std::mem::take(&mut self.flights);
+        for mut flight in flights {
+            if flight.batch.call() != call {
+                self.flights.push_back(flight);
+            } else if self.process.page.take_back(flight.number) {
+                discard(flight.batch);
+            } else {
+                self.process.page.stop(flight.number);
+                flight.deadline.get_or_insert(Instant::now() + ABORT_GRACE);
+                self.flights.push_back(flight);
+            }
+        }
+    }
+
+    /// Takes back the batch that was sent ahead, unless the worker has begun it.
+    pub(super) fn take_back(&mut self) -> Option<Box<dyn Batch>> {
+        let ahead = self.flights.get(1)?.number;
+        let unbegun = self.process.page.take_back(ahead);
+        unbegun.then(|| self.flights.remove(1)).flatten().map(|flight| flight.batch)
+    }
+
+    /// How long the batch in front may go on, if it was given up.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.flights.front()?.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Asks the idle worker to leave.
+    pub(super) fn leave(self) {
+        self.process.leave();
+    }
+
+    /// Kills the worker and drops what was under way.
+    pub(super) fn kill(mut self) {
+        self.process.kill();
+        self.flights.into_iter().for_each(|flight| discard(flight.batch));
+    }
+
+    /// Settles what was under way to a worker that is dead or must die: answers that were ready
+    /// are delivered, the running task is blamed, the others are handed back.
+    pub(super) fn settle(mut self, end: End) -> Settled {
+        let status = match end {
+            End::Closed => self.process.end(),
+            End::Garbage(garbage) => {
+                self.process.kill();
+                format!("killed, because it answered nonsense: {garbage}")
+            }
+            End::Aborted => self.process.kill(),
+        };
+        let page = &self.process.page;
+        let (unbegun, begun) =
+            self.flights.drain(..).partition::<Vec<_>, _>(|flight| page.take_back(flight.number));
+        let stillborn = begun.is_empty() && !self.answered;
+        for flight in begun {
+            flight.settle(&self.process, &status);
+        }
+        Settled {
+            unbegun: unbegun.into_iter().map(|flight| flight.batch).collect(),
+            stillborn: stillborn.then_some(status),
+        }
+    }
+}
+
+/// What is left of a conversation with a dead worker.
+pub(super) struct Settled {
+    /// Batches that it had not begun, for another worker.
+    pub(super) unbegun: Vec<Box<dyn Batch>>,
+    /// How it ended, if it did so before it had done anything.
+    pub(super) stillborn: Option<String>,
+}
+
+/// Appends the arguments of one task.
+fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
+    let head = out.bytes.len();
+    let start = head + RecordHeader::LEN;
+    out.bytes.resize(start, 0);
+    let encoded = catch_unwind(AssertUnwindSafe(|| batch.encode(task, out)))
+        .unwrap_or_else(|panic| Err(Failure::Panic { message: panic_message(panic) }));
+    let kind = match encoded {
+        Ok(()) => Kind::Value,
+        Err(failure) => {
+            let (kind, text) = wire::record_of(failure);
+            out.bytes.truncate(start);
+            out.bytes.extend_from_slice(text.as_bytes());
+            kind
+        }
+    };
+    let len = (out.bytes.len() - start) as u64;
+    let header = RecordHeader { task, kind, len };
+    out.bytes[head..start].copy_from_slice(&header.to_bytes());
+}
+
+/// Takes complete answers off the front of `bytes`, and finished batches off the flights.
+fn deliver(flights: &mut VecDeque<Flight>, bytes: &mut &[u8]) -> Result<(), Garbage> {
+    while !bytes.is_empty() {
+        let flight = flights.front_mut().ok_or(Garbage("an answer nobody waits for"))?;
+        flight.take_answers(bytes)?;
+        if !flight.is_complete() {
+            break;
+        }
+        flights.pop_front().into_iter().for_each(|flight| discard(flight.batch));
+    }
+    Ok(())
+}
+
+/// A batch under way.
+struct Flight {
+    batch: Box<dyn Batch>,
+    number: u64,
+    len: u32,
+    answered: u32,
+    /// Its call was aborted: nobody waits for answers, and the worker is killed at this time.
+    deadline: Option<Instant>,
+}
+
+impl Flight {
+    fn is_complete(&self) -> bool {
+        self.answered == self.len
+    }
+
+    /// Takes complete answers of this batch off the front of `bytes`. Those that were taken
+    /// before (a journal repeats what was sent last) are passed over.
+    fn take_answers(&mut self, bytes: &mut &[u8]) -> Result<(), Garbage> {
+        while !self.is_complete()
+            && let Some(record) = Record::take(bytes)?
+        {
+            match record.task.cmp(&self.answered) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => self.answer(record.answer()),
+                std::cmp::Ordering::Greater => return Err(Garbage("the order of answers")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Settles the batch that a dead worker had begun.
+    fn settle(mut self, process: &Process, status: &str) {
+        // Nonsense ends the reading, and the task it should have answered counts as run.
+        self.take_answers(&mut &process.page.remains()[..]).ok();
+        let activity = process.page.activity();
+        // While a batch is being received, none of its tasks runs: then its first is to blame,
+        // lest it be tried for ever.
+        if activity.task.unwrap_or(0) == self.answered && !self.is_complete() {
+            let after = sys::monotonic().saturating_sub(activity.since);
+            let status = status.to_owned();
+            self.answer(Err(Failure::WorkerDied { worker: process.id(), status, after }));
+        }
+        while !self.is_complete() {
+            self.answer(Err(Failure::NotRun));
+        }
+        discard(self.batch);
+    }
+
+    /// Answers the next task.
+    fn answer(&mut self, answer: Result<&[u8], Failure>) {
+        let task = self.answered;
+        self.answered += 1;
+        if self.deadline.is_some() {
+            return;
+        }
+        let reply = || self.batch.reply(task, answer.map(Payload::new));
+        // Decoding a result runs code of its type. The task is then lost, as its batch will find.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(reply)) {
+            log::error!("taking in a result panicked: {}", panic_message(panic));
+        }
+    }
+}
+
+/// Drops a batch, which runs the dispatcher's code.
+fn discard(batch: Box<dyn Batch>) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(batch))) {
+        log::error!("dropping a batch panicked: {}", panic_message(panic));
+    }
+}

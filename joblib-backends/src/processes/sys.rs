@@ -1,0 +1,197 @@
+//! The system calls that the standard library does not offer, behind safe functions.
+
+#![allow(unsafe_code, reason = "calls into libc")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+/// Room for bytes to arrive in, at least.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Whether a call may wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    Wait,
+    NoWait,
+}
+
+impl Mode {
+    fn flag(self) -> libc::c_int {
+        if self == Mode::NoWait { libc::MSG_DONTWAIT } else { 0 }
+    }
+}
+
+/// The time since some fixed moment, the same for every process of the machine.
+pub(super) fn monotonic() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the answer, and this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// A counter that wakes whoever waits for it to be readable.
+pub(super) fn event_counter() -> io::Result<File> {
+    // SAFETY: no pointers are passed.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    owned(fd).map(File::from)
+}
+
+/// `len` bytes of zeroed memory that can be mapped into several processes and never shrinks.
+pub(super) fn shared_memory(len: usize) -> io::Result<OwnedFd> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is a C string.
+    let file = owned(unsafe { libc::memfd_create(c"joblib-status".as_ptr(), flags) })?;
+    let file = File::from(file);
+    file.set_len(len as u64)?;
+    // Shrinking it would turn the parent's next look into a SIGBUS.
+    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
+    Ok(file.into())
+}
+
+/// What a wait ended with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ready {
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    pub(super) rung: bool,
+}
+
+/// Waits until `socket` has something to read (or, if `write`, room to write), `bell` rings, or
+/// `timeout` is over.
+pub(super) fn wait(
+    socket: Option<BorrowedFd<'_>>,
+    write: bool,
+    bell: BorrowedFd<'_>,
+    timeout: Option<Duration>,
+) -> Ready {
+    let events = libc::POLLIN | if write { libc::POLLOUT } else { 0 };
+    // A negative descriptor is passed over.
+    let socket = socket.map_or(-1, |socket| socket.as_raw_fd());
+    let mut fds = [
+        libc::pollfd { fd: socket, events, revents: 0 },
+        libc::pollfd { fd: bell.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+    ];
+    let timeout = timeout.map_or(-1, milliseconds);
+    // SAFETY: `fds` is an array of that many entries. A failure (a signal) leaves `revents` zero,
+    // and the caller looks again.
+    unsafe { libc::poll(fds.as_mut_ptr(), 2, timeout) };
+    Ready {
+        // An error or a hang-up is found by reading.
+        readable: fds[0].revents & !libc::POLLOUT != 0,
+        writable: fds[0].revents & libc::POLLOUT != 0,
+        rung: fds[1].revents != 0,
+    }
+}
+
+/// Waits until the other end of `socket` is closed.
+pub(super) fn wait_for_hangup(socket: BorrowedFd<'_>) {
+    let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    while fd.revents == 0 {
+        // SAFETY: one entry, as announced.
+        unsafe { libc::poll(&raw mut fd, 1, -1) };
+    }
+}
+
+/// Waits until the child process `id` has ended, at most `limit`. It is not reaped.
+pub(super) fn wait_for_exit(id: u32, limit: Duration) {
+    // SAFETY: no pointers are passed; the answer is a descriptor or -1.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };
+    let Ok(fd) = owned(fd as libc::c_int) else {
+        return;
+    };
+    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, as announced.
+    unsafe { libc::poll(&raw mut entry, 1, milliseconds(limit)) };
+}
+
+/// Rounded up: rounding down would spin through the last millisecond.
+fn milliseconds(limit: Duration) -> libc::c_int {
+    limit.as_nanos().div_ceil(1_000_000).min(1 << 30) as libc::c_int
+}
+
+/// Appends what has arrived at `socket` to `buffer`; 0 means that the other end is closed.
+pub(super) fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut Vec<u8>,
+    mode: Mode,
+) -> io::Result<usize> {
+    // Doubles as it fills, and no length that a frame claims is ever trusted with memory.
+    buffer.reserve(READ_AHEAD);
+    let room = buffer.spare_capacity_mut();
+    let fd = socket.as_raw_fd();
+    // SAFETY: `room` is writable memory of that length.
+    let n =
+        retried(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), mode.flag()) })?;
+    // SAFETY: the call has just filled `n` bytes behind the length.
+    unsafe { buffer.set_len(buffer.len() + n) };
+    Ok(n)
+}
+
+/// Sends a part of `bytes` and says how much; a closed other end is an error and no signal.
+pub(super) fn send(socket: BorrowedFd<'_>, bytes: &[u8], mode: Mode) -> io::Result<usize> {
+    let flags = mode.flag() | libc::MSG_NOSIGNAL;
+    // SAFETY: `bytes` is readable memory of that length.
+    retried(|| unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), flags) })
+}
+
+/// Calls again what a signal interrupted.
+fn retried(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
+    loop {
+        if let Ok(n) = usize::try_from(call()) {
+            return Ok(n);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// The process that started this one.
+pub(super) fn parent_id() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Ends the process at once: nothing is flushed, no handler runs.
+pub(super) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` does not return and touches no memory of ours.
+    unsafe { libc::_exit(code) }
+}
+
+/// The name of a signal, as `kill -l` has it.
+pub(super) fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGILL => "SIGILL",
+        libc::SIGINT => "SIGINT",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        _ => "unnamed",
+    }
+}
+
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn owned(fd: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: a descriptor that the system has just made for us has no other owner.
+    checked(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}

@@ -1,0 +1,233 @@
+//! The bytes between a parent and its worker. WORKERS.md describes them.
+
+use crate::Failure;
+
+/// What a worker says first.
+pub(super) const MAGIC: [u8; 8] = *b"joblibW1";
+/// The length of the handshake: the magic and the identity of the build.
+pub(super) const HANDSHAKE: usize = 24;
+/// No frame is longer than this: whatever claims to be was not written by us.
+const LIMIT: u64 = 1 << 40;
+
+/// The handshake of a worker of this build.
+pub(super) fn handshake(identity: u128) -> [u8; HANDSHAKE] {
+    let mut bytes = [0; HANDSHAKE];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..].copy_from_slice(&identity.to_le_bytes());
+    bytes
+}
+
+/// In front of the tasks of a batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct BatchHeader {
+    /// The number of bytes that follow.
+    pub(super) len: u64,
+    /// Counts the batches sent to this worker, from one.
+    pub(super) batch: u64,
+    /// Where the function lies in the executable.
+    pub(super) function: u64,
+    /// What the function checks its types with.
+    pub(super) fingerprint: u64,
+}
+
+impl BatchHeader {
+    pub(super) const LEN: usize = 32;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        let words = [self.len, self.batch, self.function, self.fingerprint];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads the header at the start of `bytes`; `None` if there are too few.
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Garbage> {
+        let Some(bytes) = bytes.get(..Self::LEN) else {
+            return Ok(None);
+        };
+        let header = Self {
+            len: word(bytes, 0),
+            batch: word(bytes, 8),
+            function: word(bytes, 16),
+            fingerprint: word(bytes, 24),
+        };
+        if header.len > LIMIT { Err(Garbage("the length of a batch")) } else { Ok(Some(header)) }
+    }
+}
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// Arguments or a result.
+    Value,
+    /// The message of a panic.
+    Panic,
+    /// Why something could not be encoded or decoded.
+    Codec,
+    /// Why the task cannot run at all.
+    Refused,
+    /// Nothing: the task was not begun.
+    NotRun,
+}
+
+/// In front of one task's arguments or answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct RecordHeader {
+    pub(super) task: u32,
+    pub(super) kind: Kind,
+    pub(super) len: u64,
+}
+
+impl RecordHeader {
+    pub(super) const LEN: usize = 16;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..4].copy_from_slice(&self.task.to_le_bytes());
+        bytes[4] = self.kind as u8;
+        bytes[8..].copy_from_slice(&self.len.to_le_bytes());
+        bytes
+    }
+
+    fn read(bytes: &[u8; Self::LEN]) -> Result<Self, Garbage> {
+        let kind = match bytes[4..8] {
+            [0, 0, 0, 0] => Kind::Value,
+            [1, 0, 0, 0] => Kind::Panic,
+            [2, 0, 0, 0] => Kind::Codec,
+            [3, 0, 0, 0] => Kind::Refused,
+            [4, 0, 0, 0] => Kind::NotRun,
+            _ => return Err(Garbage("the kind of a record")),
+        };
+        let task = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let len = word(bytes, 8);
+        if len > LIMIT {
+            Err(Garbage("the length of a record"))
+        } else {
+            Ok(Self { task, kind, len })
+        }
+    }
+}
+
+/// One task's arguments or answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Record<'a> {
+    pub(super) task: u32,
+    pub(super) kind: Kind,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Takes a record off the front of `bytes`; `None` if it is not complete yet.
+    pub(super) fn take(bytes: &mut &'a [u8]) -> Result<Option<Self>, Garbage> {
+        let Some((head, rest)) = bytes.split_first_chunk() else {
+            return Ok(None);
+        };
+        let RecordHeader { task, kind, len } = RecordHeader::read(head)?;
+        let len = usize::try_from(len).map_err(|_| Garbage("the length of a record"))?;
+        let Some((body, rest)) = rest.split_at_checked(len) else {
+            return Ok(None);
+        };
+        *bytes = rest;
+        Ok(Some(Self { task, kind, bytes: body }))
+    }
+
+    /// The answer this record holds.
+    pub(super) fn answer(self) -> Result<&'a [u8], Failure> {
+        let message = || String::from_utf8_lossy(self.bytes).into_owned();
+        match self.kind {
+            Kind::Value => Ok(self.bytes),
+            Kind::Panic => Err(Failure::Panic { message: message() }),
+            Kind::Codec => Err(Failure::Codec { message: message() }),
+            Kind::Refused => Err(Failure::Refused { message: message() }),
+            Kind::NotRun => Err(Failure::NotRun),
+        }
+    }
+}
+
+/// A failure as the kind and the text of a record.
+pub(super) fn record_of(failure: Failure) -> (Kind, String) {
+    match failure {
+        Failure::Panic { message } => (Kind::Panic, message),
+        Failure::Codec { message } => (Kind::Codec, message),
+        Failure::Refused { message } => (Kind::Refused, message),
+        Failure::NotRun => (Kind::NotRun, String::new()),
+        other => (Kind::Refused, format!("{other:?}")),
+    }
+}
+
+/// Bytes that the other side cannot have meant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0} makes no sense")]
+pub(super) struct Garbage(pub(super) &'static str);
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kinds() -> impl Strategy<Value = Kind> {
+        use Kind::*;
+        prop_oneof![Just(Value), Just(Panic), Just(Codec), Just(Refused), Just(NotRun)]
+    }
+
+    proptest! {
+        #[test]
+        fn records_come_back_and_are_incomplete_until_their_last_byte(
+            task: u32, kind in kinds(), bytes in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let len = bytes.len() as u64;
+            let mut wire = RecordHeader { task, kind, len }.to_bytes().to_vec();
+            wire.extend(&bytes);
+            for cut in 0..wire.len() {
+                prop_assert_eq!(Record::take(&mut &wire[..cut]), Ok(None));
+            }
+            let mut rest = &wire[..];
+            let record = Record::take(&mut rest);
+            prop_assert_eq!(record, Ok(Some(Record { task, kind, bytes: &bytes })));
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_a_record_or_garbage_or_too_few(bytes: Vec<u8>) {
+            let mut rest = &bytes[..];
+            while let Ok(Some(_)) = Record::take(&mut rest) {}
+        }
+
+        #[test]
+        fn batch_headers_come_back(len in 0..LIMIT, batch: u64, function: u64, fingerprint: u64) {
+            let header = BatchHeader { len, batch, function, fingerprint };
+            prop_assert_eq!(BatchHeader::read(&header.to_bytes()), Ok(Some(header)));
+        }
+    }
+
+    #[test]
+    fn absurd_lengths_are_garbage() {
+        let header = RecordHeader { task: 0, kind: Kind::Value, len: LIMIT + 1 };
+        assert!(Record::take(&mut &header.to_bytes()[..]).is_err());
+        let header = BatchHeader { len: u64::MAX, batch: 1, function: 0, fingerprint: 0 };
+        assert!(BatchHeader::read(&header.to_bytes()).is_err());
+    }
+
+    #[test]
+    fn failures_survive_the_way() {
+        let message = || "why".to_owned();
+        for failure in [
+            Failure::Panic { message: message() },
+            Failure::Codec { message: message() },
+            Failure::Refused { message: message() },
+            Failure::NotRun,
+        ] {
+            let (kind, text) = record_of(failure.clone());
+            let record = Record { task: 0, kind, bytes: text.as_bytes() };
+            assert_eq!(record.answer(), Err(failure));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What a worker process does: read a batch, run its tasks, send the answers, until the parent
+//! hangs up.
+
+#![allow(unsafe_code, reason = "turns an offset into a function")]
+
+use std::any::Any;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::Duration;
+
+use super::image::Image;
+use super::inbox::Inbox;
+use super::status::Page;
+use super::sys::{self, Mode};
+use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
+use crate::{CallFn, Failure, Frame, Payload};
+
+/// The stack for tasks: as much as the main thread of a program usually has.
+const STACK: usize = 8 << 20;
+/// How long an orphan may take to leave by itself.
+const LEAVE: Duration = Duration::from_millis(50);
+
+/// Serves the parent at the other end of `socket` and never returns.
+///
+/// A thread of its own runs the tasks (with a name for panic messages), and this one only waits
+/// for the parent to hang up, so that a worker dies with its parent even in the middle of a task.
+pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
+    let served = socket.try_clone().and_then(|socket| {
+        thread::Builder::new().name("joblib-worker".into()).stack_size(STACK).spawn(move || {
+            let code = i32::from(serve(socket, page).is_err());
+            std::process::exit(code)
+        })
+    });
+    if served.is_ok() {
+        sys::wait_for_hangup(socket.as_fd());
+        // Between two tasks the other thread sees the end, too, and leaves in good order.
+        thread::sleep(LEAVE);
+    }
+    sys::exit_now(1)
+}
+
+/// Why a worker ends before its parent hangs up.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the socket failed")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Garbage(#[from] Garbage),
+}
+
+fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
+    let image = Image::of_this_process();
+    let mut answers = Answers { socket, page };
+    answers.send(&wire::handshake(image.identity()))?;
+    let mut inbox = Inbox::default();
+    let mut frame = Frame::default();
+    while let Some(header) = next_header(&mut inbox, &answers.socket)? {
+        let claimed = answers.page.claim(header.batch);
+        if claimed {
+            answers.page.begin_batch(header.batch);
+        }
+        let len = usize::try_from(header.len).map_err(|_| Garbage("the length of a batch"))?;
+        if !await_bytes(&mut inbox, &answers.socket, len)? {
+            return Ok(());
+        }
+        if claimed {
+            run_batch(image, &header, &inbox.unread()[..len], &mut frame, &mut answers)?;
+        }
+        inbox.consume(len);
+        io::stdout().flush().ok();
+    }
+    Ok(())
+}
+
+/// The header of the next batch; `None` when the parent has hung up.
+fn next_header(inbox: &mut Inbox, socket: &OwnedFd) -> Result<Option<BatchHeader>, Broken> {
+    if !await_bytes(inbox, socket, BatchHeader::LEN)? {
+        return Ok(None);
+    }
+    let header = BatchHeader::read(inbox.unread())?;
+    inbox.consume(BatchHeader::LEN);
+    Ok(header)
+}
+
+/// Waits for `n` unread bytes; false when the parent hung up before.
+fn await_bytes(inbox: &mut Inbox, socket: &OwnedFd, n: usize) -> io::Result<bool> {
+    while inbox.unread().len() < n {
+        if inbox.receive(socket.as_fd(), Mode::Wait)? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn run_batch(
+    image: &Image,
+    header: &BatchHeader,
+    mut tasks: &[u8],
+    frame: &mut Frame,
+    answers: &mut Answers,
+) -> Result<(), Broken> {
+    // SAFETY: the parent took this offset from a `CallFn` of the same build, as both agreed in the
+    // handshake, and the socket is private to the two.
+    let function = unsafe { image.function_at(header.function) };
+    while !tasks.is_empty() {
+        let task = Record::take(&mut tasks)?.ok_or(Garbage("the end of a batch"))?;
+        frame.bytes.clear();
+        if answers.page.is_stopped(header.batch) {
+            answers.push(task.task, Kind::NotRun, &[])?;
+            continue;
+        }
+        answers.page.begin_task(task.task);
+        match run_task(function, header.fingerprint, task, frame) {
+            Ok(()) => answers.push(task.task, Kind::Value, frame.as_bytes())?,
+            Err(failure) => {
+                let (kind, text) = wire::record_of(failure);
+                answers.push(task.task, kind, text.as_bytes())?;
+            }
+        }
+    }
+    answers.flush()?;
+    Ok(())
+}
+
+fn run_task(
+    function: Option<CallFn>,
+    fingerprint: u64,
+    task: Record<'_>,
+    frame: &mut Frame,
+) -> Result<(), Failure> {
+    let function = function.ok_or_else(|| Failure::Refused {
+        message: "the function is not part of the worker's executable".into(),
+    })?;
+    // What could not be encoded travels as its own answer.
+    let mut arguments = Payload::new(task.answer()?);
+    catch_unwind(AssertUnwindSafe(|| function(fingerprint, &mut arguments, frame)))
+        .unwrap_or_else(|panic| Err(Failure::Panic { message: panic_message(panic) }))
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    let message = match panic.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no message".into()),
+    };
+    // The value thrown may panic in its turn when it is dropped.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(second);
+    }
+    message
+}
+
+/// Answers on their way: recorded in the status page first, sent when the batch ends or the
+/// journal is full.
+struct Answers {
+    socket: OwnedFd,
+    page: Page,
+}
+
+impl Answers {
+    fn push(&mut self, task: u32, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        let header = RecordHeader { task, kind, len: bytes.len() as u64 }.to_bytes();
+        if self.page.record([&header, bytes]) {
+            return Ok(());
+        }
+        self.flush()?;
+        if self.page.record([&header, bytes]) {
+            return Ok(());
+        }
+        self.send(&header)?;
+        self.send(bytes)
+    }
+
+    /// Sends the journal. It is cleared only afterwards: after a death in between, the parent has
+    /// answers twice, and knows them by their task.
+    fn flush(&mut self) -> io::Result<()> {
+        self.send(self.page.journal())?;
+        self.page.clear();
+        Ok(())
+    }
+
+    fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let n = sys::send(self.socket.as_fd(), bytes, Mode::Wait)?;
+            bytes = &bytes[n..];
+        }
+        Ok(())
+    }
+}
