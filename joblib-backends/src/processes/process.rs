@@ -41,7 +41,7 @@ pub(super) enum StartError {
     Memory(#[source] io::Error),
     #[error("it ended before the handshake: {status}")]
     Ended { status: String },
-    #[error("no handshake within {} seconds", .0.as_secs())]
+    #[error("no handshake within {0:?}")]
     Silent(Duration),
     #[error("it did not greet as a worker of this build")]
     OtherBuild,
@@ -67,27 +67,24 @@ impl Process {
             .stdin(Stdio::from(OwnedFd::from(far)))
             .spawn()
             .map_err(StartError::Spawn)?;
-        let mut process = Self { child, socket: near, page };
-        process.await_handshake()?;
+        let process = Self { child, socket: near, page }.greeted(START_LIMIT)?;
         // Dropped only now: the worker opens it through our descriptor.
         drop(memory);
         Ok(process)
     }
 
-    fn await_handshake(&mut self) -> Result<(), StartError> {
-        self.socket.set_read_timeout(Some(START_LIMIT)).map_err(StartError::Spawn)?;
+    /// Waits for the handshake.
+    fn greeted(mut self, limit: Duration) -> Result<Self, StartError> {
+        self.socket.set_read_timeout(Some(limit)).map_err(StartError::Spawn)?;
         let mut greeting = [0; HANDSHAKE];
         match self.socket.read_exact(&mut greeting) {
-            Ok(()) => {}
+            Ok(()) if greeting == wire::handshake(Image::of_this_process().identity()) => Ok(self),
+            Ok(()) => Err(StartError::OtherBuild),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(StartError::Silent(START_LIMIT));
+                Err(StartError::Silent(limit))
             }
-            Err(_) => return Err(StartError::Ended { status: self.end() }),
+            Err(_) => Err(StartError::Ended { status: self.end() }),
         }
-        if greeting != wire::handshake(Image::of_this_process().identity()) {
-            return Err(StartError::OtherBuild);
-        }
-        Ok(())
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -151,5 +148,43 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal} ({})", sys::signal_name(signal)),
         (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A process that is no worker but runs `script`, with the socket as its standard input.
+    pub(in super::super) fn impostor(script: &str) -> Process {
+        let memory = sys::shared_memory(status::LEN).unwrap();
+        let page = Page::map(memory.as_fd()).unwrap();
+        let (socket, far) = UnixStream::pair().unwrap();
+        let child = Command::new("sh").args(["-c", script]).stdin(OwnedFd::from(far)).spawn();
+        Process { child: child.unwrap(), socket, page }
+    }
+
+    fn greeting(script: &str, limit: Duration) -> String {
+        impostor(script).greeted(limit).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn whoever_ends_before_the_handshake_is_named_with_its_end() {
+        let error = greeting("exit 5", START_LIMIT);
+        assert_eq!(error, "it ended before the handshake: exit code 5");
+        let error = greeting("printf short >&0; kill -TERM $$", START_LIMIT);
+        assert_eq!(error, "it ended before the handshake: signal 15 (SIGTERM)");
+    }
+
+    #[test]
+    fn another_build_is_refused() {
+        let error = greeting("printf joblibW1................ >&0; cat", START_LIMIT);
+        assert_eq!(error, "it did not greet as a worker of this build");
+    }
+
+    #[test]
+    fn silence_is_an_error() {
+        let error = greeting("cat", Duration::from_millis(10));
+        assert!(error.starts_with("no handshake within"), "{error}");
     }
 }

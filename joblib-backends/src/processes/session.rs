@@ -192,7 +192,7 @@ impl Session {
             self.flights.drain(..).partition::<Vec<_>, _>(|flight| page.take_back(flight.number));
         let stillborn = begun.is_empty() && !self.answered;
         for flight in begun {
-            flight.settle(&self.process, &status);
+            flight.settle(&self.process, &status, matches!(end, End::Garbage(_)));
         }
         Settled {
             unbegun: unbegun.into_iter().map(|flight| flight.batch).collect(),
@@ -274,13 +274,14 @@ impl Flight {
     }
 
     /// Settles the batch that a dead worker had begun.
-    fn settle(mut self, process: &Process, status: &str) {
-        // Nonsense ends the reading, and the task it should have answered counts as run.
+    fn settle(mut self, process: &Process, status: &str, nonsense: bool) {
+        // What cannot be read is missing, as are the answers behind it.
         self.take_answers(&mut &process.page.remains()[..]).ok();
         let activity = process.page.activity();
-        // While a batch is being received, none of its tasks runs: then its first is to blame,
-        // lest it be tried for ever.
-        if activity.task.unwrap_or(0) == self.answered && !self.is_complete() {
+        // The task begun last is to blame if it has no answer; the first, if the batch was still
+        // being received, and the next, if nonsense came in its place: nothing is tried for ever.
+        let running = activity.task.unwrap_or(0) == self.answered;
+        if (running || nonsense) && !self.is_complete() {
             let after = sys::monotonic().saturating_sub(activity.since);
             let status = status.to_owned();
             self.answer(Err(Failure::WorkerDied { worker: process.id(), status, after }));
@@ -310,5 +311,85 @@ impl Flight {
 fn discard(batch: Box<dyn Batch>) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(batch))) {
         log::error!("dropping a batch panicked: {}", panic_message(panic));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::process::tests::impostor;
+    use super::*;
+    use crate::Target;
+    use std::os::fd::AsFd;
+    use std::sync::mpsc::{Sender, channel};
+
+    struct Two(Sender<(u32, Result<Vec<u8>, Failure>)>);
+
+    impl Batch for Two {
+        fn call(&self) -> CallId {
+            CallId(1)
+        }
+        fn len(&self) -> u32 {
+            2
+        }
+        fn target(&self) -> Option<Target> {
+            None
+        }
+        fn run(self: Box<Self>) {}
+        fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
+            self.0.send((task, answer.map(|payload| payload.as_bytes().to_vec()))).unwrap();
+        }
+    }
+
+    /// What two tasks are answered if the worker, having begun both, sends the bytes `said`.
+    fn answers_after(said: &[u8]) -> Vec<(u32, Result<Vec<u8>, Failure>)> {
+        let escaped: String = said.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        let mut session = Session::new(impostor(&format!("printf '{escaped}' >&0")));
+        let (answer, answers) = channel();
+        session.enqueue(Box::new(Two(answer)), 0, 0);
+        assert!(session.process.page.claim(1));
+        session.process.page.begin_task(1);
+        let bell = sys::event_counter().unwrap();
+        let end = loop {
+            sys::wait(Some(session.process.socket()), false, bell.as_fd(), None);
+            if let Err(end) = session.receive() {
+                break end;
+            }
+        };
+        let settled = session.settle(end);
+        assert!(settled.unbegun.is_empty());
+        answers.iter().collect()
+    }
+
+    fn record(task: u32, text: &str) -> Vec<u8> {
+        let header = RecordHeader { task, kind: Kind::Value, len: text.len() as u64 };
+        [&header.to_bytes(), text.as_bytes()].concat()
+    }
+
+    #[track_caller]
+    fn blames_the_second(said: &[u8], why: &str) {
+        let answers = answers_after(said);
+        assert_eq!(answers[0], (0, Ok(b"first".to_vec())));
+        let (1, Err(Failure::WorkerDied { status, .. })) = &answers[1] else {
+            panic!("{answers:?}");
+        };
+        assert!(status.contains(why), "{status}");
+    }
+
+    #[test]
+    fn nonsense_ends_the_worker_and_blames_the_task_in_question() {
+        let first = record(0, "first");
+        blames_the_second(&[first.clone(), vec![255; 40]].concat(), "the kind of a record");
+        blames_the_second(&[first.clone(), record(7, "x")].concat(), "the order of answers");
+        blames_the_second(&[first, record(1, "cut")[..17].to_vec()].concat(), "exit code 0");
+    }
+
+    #[test]
+    fn an_answer_too_many_is_nonsense() {
+        let said = [record(0, "a"), record(1, "b"), record(2, "c")].concat();
+        let answers = answers_after(&said);
+        assert_eq!(answers, [(0, Ok(b"a".to_vec())), (1, Ok(b"b".to_vec()))]);
     }
 }
