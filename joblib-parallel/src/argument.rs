@@ -1,0 +1,176 @@
+//! Arguments of a task that can leave the process: by value, or by shared reference.
+//!
+//! The caller *holds* an argument (`T` or `&T`); in a worker the function is lent one that was
+//! rebuilt from its *owned* form. Which kind an argument is, the macro finds out by probing: method
+//! resolution looks at [`Probe`] before it looks at what `Probe` dereferences to.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+#[cfg(feature = "processes")]
+use joblib_backends::{Failure, Frame};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A kind of argument: [`Own`] or [`ByRef`].
+pub trait Argument: 'static {
+    /// What travels.
+    type Owned: DeserializeOwned;
+
+    /// What the function receives.
+    type Lent<'x>;
+
+    /// Lends what travelled; `slot` keeps it alive.
+    fn lend<'x>(owned: Self::Owned, slot: &'x mut Option<Self::Owned>) -> Self::Lent<'x>;
+}
+
+/// What the caller holds for an argument of kind `K`.
+pub trait Held<K: Argument>: Send {
+    /// Lends the argument to a call in this process.
+    fn lend<'x>(self) -> K::Lent<'x>
+    where
+        Self: 'x;
+
+    /// Writes the argument down for a call in another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Codec`] if its serializer refuses.
+    #[cfg(feature = "processes")]
+    fn write(&self, out: &mut Frame) -> Result<(), Failure>;
+}
+
+/// An argument by value.
+#[derive(Debug)]
+pub struct Own<T>(PhantomData<fn() -> T>);
+
+/// An argument by shared reference.
+#[derive(Debug)]
+pub struct ByRef<T: ?Sized>(PhantomData<fn(&T)>);
+
+/// A type that can be lent from its owned form: any value from itself, `str` from `String`, a
+/// slice from a `Vec`.
+pub trait Borrowed {
+    /// The owned form.
+    type Owned: DeserializeOwned;
+
+    /// The reference the function receives.
+    fn borrow(owned: &Self::Owned) -> &Self;
+}
+
+impl<T: DeserializeOwned> Borrowed for T {
+    type Owned = T;
+
+    fn borrow(owned: &T) -> &T {
+        owned
+    }
+}
+
+impl Borrowed for str {
+    type Owned = String;
+
+    fn borrow(owned: &String) -> &str {
+        owned
+    }
+}
+
+impl<T: DeserializeOwned> Borrowed for [T] {
+    type Owned = Vec<T>;
+
+    fn borrow(owned: &Vec<T>) -> &[T] {
+        owned
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Argument for Own<T> {
+    type Owned = T;
+    type Lent<'x> = T;
+
+    fn lend(owned: T, _: &mut Option<T>) -> T {
+        owned
+    }
+}
+
+impl<T: Borrowed + ?Sized + 'static> Argument for ByRef<T> {
+    type Owned = T::Owned;
+    type Lent<'x> = &'x T;
+
+    fn lend(owned: T::Owned, slot: &mut Option<T::Owned>) -> &T {
+        T::borrow(slot.insert(owned))
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> Held<Own<T>> for T {
+    fn lend<'x>(self) -> T
+    where
+        Self: 'x,
+    {
+        self
+    }
+
+    #[cfg(feature = "processes")]
+    fn write(&self, out: &mut Frame) -> Result<(), Failure> {
+        out.write(self)
+    }
+}
+
+impl<T: Serialize + Borrowed + Sync + ?Sized + 'static> Held<ByRef<T>> for &T {
+    fn lend<'x>(self) -> &'x T
+    where
+        Self: 'x,
+    {
+        self
+    }
+
+    #[cfg(feature = "processes")]
+    fn write(&self, out: &mut Frame) -> Result<(), Failure> {
+        out.write::<T>(self)
+    }
+}
+
+/// An argument to be probed.
+#[derive(Debug)]
+pub struct Probe<H>(pub H);
+
+/// An argument whose kind is known.
+#[derive(Debug)]
+pub struct Known<K, H> {
+    pub(crate) held: H,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// A kind as a value.
+#[derive(Debug)]
+pub struct Kind<K>(PhantomData<fn() -> K>);
+
+impl<K> Kind<K> {
+    /// Puts the kind and the argument together.
+    pub fn of<H>(self, probe: Probe<H>) -> Known<K, H> {
+        Known { held: probe.0, kind: PhantomData }
+    }
+}
+
+impl<T: Borrowed + ?Sized> Probe<&T> {
+    /// A reference to something that can be lent.
+    pub fn kind(&self) -> Kind<ByRef<T>> {
+        Kind(PhantomData)
+    }
+}
+
+/// Everything else: reached only if `Probe` itself has no such method.
+#[derive(Debug)]
+pub struct Other<H>(PhantomData<fn() -> H>);
+
+impl<H> Deref for Probe<H> {
+    type Target = Other<H>;
+
+    fn deref(&self) -> &Other<H> {
+        const { &Other(PhantomData) }
+    }
+}
+
+impl<T> Other<T> {
+    /// A value.
+    pub fn kind(&self) -> Kind<Own<T>> {
+        Kind(PhantomData)
+    }
+}

@@ -1,0 +1,230 @@
+//! Typed tasks that travel together, and what becomes of each.
+
+use joblib_backends::{CallId, Failure, Frame, Payload, Target};
+
+use crate::clock::Start;
+use crate::context;
+use crate::panics::{attempt, drop_quietly};
+use crate::runs::Run;
+use crate::{Task, batching::Batching};
+
+/// How often a batch may come back without having been begun. A backend whose workers die before
+/// their first task would otherwise keep the call busy for ever.
+const MOST_RETURNS: u32 = 100;
+
+/// Where the answers of a batch go. Tells of each task exactly once, then `ended`.
+pub(crate) trait Sink<T: Task>: Send {
+    fn call(&self) -> CallId;
+    fn batching(&self) -> &Batching;
+    /// What tasks and the input see when they make parallel calls themselves.
+    fn nesting(&self) -> &context::Nesting;
+    /// True when nobody wants answers any more.
+    fn stopped(&self) -> bool;
+    fn outputs(&self, outputs: Run<T::Output>);
+    fn failure(&self, task: usize, failure: Failure);
+    /// Tasks that were not begun, to be submitted again.
+    fn returned(&self, tasks: Tasks<T>);
+    /// The last word: `tasks` have been answered.
+    fn ended(&self, tasks: usize);
+}
+
+/// Tasks from position `first` of the input.
+pub(crate) struct Tasks<T> {
+    pub(crate) run: Run<T>,
+    /// How often they came back unbegun, one after the other.
+    returns: u32,
+}
+
+impl<T> Tasks<T> {
+    pub(crate) fn new(first: usize, items: Vec<T>) -> Self {
+        Self { run: Run { first, items }, returns: 0 }
+    }
+}
+
+/// What is known of a task that was shipped.
+enum Answer<R> {
+    Output(R),
+    NotRun,
+    Failed,
+}
+
+/// A batch: tasks on their way to a backend.
+///
+/// Whatever the backend does with it (run it, answer some tasks or none, twice or wrongly, drop it
+/// anywhere), each task is accounted for once, at the latest when the batch is dropped.
+pub(crate) struct TaskBatch<T: Task, S: Sink<T>> {
+    tasks: Tasks<T>,
+    /// One for each task once the first was shipped and answered.
+    answers: Vec<Option<Answer<T::Output>>>,
+    submitted: Option<Start>,
+    settled: bool,
+    sink: S,
+}
+
+impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
+    pub(crate) fn new(tasks: Tasks<T>, sink: S) -> Self {
+        let submitted = sink.batching().start();
+        Self { tasks, answers: Vec::new(), submitted, settled: false, sink }
+    }
+
+    pub(crate) fn call(&self) -> CallId {
+        self.sink.call()
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.tasks.run.items.len() as u32
+    }
+
+    pub(crate) fn target(&self) -> Option<Target> {
+        T::portable().map(|wire| wire.target)
+    }
+
+    pub(crate) fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
+        match (T::portable(), self.tasks.run.items.get(task as usize)) {
+            (Some(wire), Some(task)) => (wire.encode)(task, out),
+            _ => Err(Failure::Refused { message: "the task cannot leave the process".into() }),
+        }
+    }
+
+    pub(crate) fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
+        let (index, count) = (task as usize, self.tasks.run.items.len());
+        if self.answers.is_empty() {
+            self.answers.resize_with(count, || None);
+        }
+        // An answer to another batch's task, or a second one: the first stands.
+        let Some(slot @ None) = self.answers.get_mut(index) else {
+            log::warn!("a backend answered task {task} of {count} twice or out of turn: ignored");
+            return;
+        };
+        let answer = answer.and_then(|mut payload| match T::portable() {
+            Some(wire) => (wire.decode)(&mut payload),
+            None => Err(Failure::Lost),
+        });
+        *slot = Some(match answer {
+            Ok(output) => Answer::Output(output),
+            Err(Failure::NotRun) => Answer::NotRun,
+            Err(failure) => {
+                self.sink.failure(self.tasks.run.first + index, failure);
+                Answer::Failed
+            }
+        });
+    }
+
+    /// Runs the tasks here.
+    pub(crate) fn run(mut self) {
+        self.settled = true;
+        let _inside = context::enter(self.sink.nesting());
+        let start = self.sink.batching().start();
+        let first = self.tasks.run.first;
+        let mut position = first;
+        let mut tasks = std::mem::take(&mut self.tasks.run.items).into_iter();
+        loop {
+            let mut outputs = Vec::with_capacity(tasks.len());
+            let stretch = attempt(|| self.stretch(&mut tasks, &mut outputs, start));
+            let ran = outputs.len();
+            if ran > 0 {
+                self.sink.outputs(Run { first: position, items: outputs });
+            }
+            position += ran;
+            let Err(failure) = stretch else { break };
+            self.sink.failure(position, failure);
+            position += 1;
+        }
+        self.rest(position, tasks);
+        let ran = position - first;
+        if let Some(start) = start {
+            self.sink.batching().observe(ran, start.elapsed());
+        }
+        self.sink.ended(ran);
+    }
+
+    /// Runs tasks until one panics, nobody wants them any more, or the batch turns out slow: then
+    /// it ends early, for others to take its rest.
+    fn stretch(
+        &self,
+        tasks: &mut std::vec::IntoIter<T>,
+        outputs: &mut Vec<T::Output>,
+        start: Option<Start>,
+    ) {
+        let mut look = 1;
+        while !self.sink.stopped() {
+            let Some(task) = tasks.next() else { return };
+            outputs.push(task.run());
+            // Looking at the clock costs more than a tiny task.
+            if outputs.len() == look {
+                look = (2 * look).min(look + 64);
+                if start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed())) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands back the tasks from `first` on, or drops them if nobody wants their results.
+    fn rest(&self, first: usize, tasks: std::vec::IntoIter<T>) {
+        if self.sink.stopped() {
+            tasks.for_each(drop_quietly);
+        } else if tasks.len() > 0 {
+            self.sink.returned(Tasks::new(first, tasks.collect()));
+        }
+    }
+
+    /// Accounts for every task of a batch that was shipped, or dropped.
+    fn settle(&mut self) {
+        let first = self.tasks.run.first;
+        let tasks = std::mem::take(&mut self.tasks.run.items);
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.resize_with(tasks.len(), || None);
+        let count = tasks.len();
+        let mut outputs = Run { first, items: Vec::with_capacity(count) };
+        let mut returned = Run::empty();
+        let mut answered = count;
+        for (position, (task, answer)) in (first..).zip(tasks.into_iter().zip(answers)) {
+            match answer {
+                Some(Answer::Output(output)) => {
+                    if let Some(run) = outputs.push(position, output) {
+                        self.sink.outputs(run);
+                    }
+                }
+                Some(Answer::NotRun) if self.tasks.returns < MOST_RETURNS => {
+                    answered -= 1;
+                    if let Some(run) = returned.push(position, task) {
+                        self.give_back(run);
+                    }
+                    continue;
+                }
+                Some(Answer::NotRun) => self.sink.failure(position, Failure::NotRun),
+                Some(Answer::Failed) => {}
+                None if self.sink.stopped() => answered -= 1,
+                None => self.sink.failure(position, Failure::Lost),
+            }
+            drop_quietly(task);
+        }
+        if !outputs.items.is_empty() {
+            self.sink.outputs(outputs);
+        }
+        if !returned.items.is_empty() {
+            self.give_back(returned);
+        }
+        if let Some(submitted) = self.submitted.filter(|_| answered == count) {
+            self.sink.batching().observe(count, submitted.elapsed());
+        }
+        self.sink.ended(answered);
+    }
+
+    fn give_back(&self, run: Run<T>) {
+        self.sink.returned(Tasks { run, returns: self.tasks.returns + 1 });
+    }
+}
+
+impl<T: Task, S: Sink<T>> Drop for TaskBatch<T, S> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settled = true;
+            // We are in the backend's code: the input must not start parallel calls that wait for
+            // this very thread.
+            let _inside = context::enter(&context::Nesting::sequential());
+            self.settle();
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A call whose caller waits for all results: whoever finishes a batch fetches the next one from
+//! the input.
+
+use std::any::Any;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use joblib_backends::{CallId, Failure};
+
+use crate::Task;
+use crate::batch::{Sink, TaskBatch, Tasks};
+use crate::batching::Batching;
+use crate::collect::Collected;
+use crate::context::Nesting;
+use crate::ids::next_call;
+use crate::panics::drop_quietly;
+use crate::plan::Workers;
+use crate::runs::Run;
+use crate::scope::{Scope, scope};
+
+/// How a call is to be dispatched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dispatch {
+    pub(crate) batch_size: Option<NonZeroUsize>,
+    /// How many batches are under way at most.
+    pub(crate) window: NonZeroUsize,
+    /// Go on after a task has failed.
+    pub(crate) keep_going: bool,
+}
+
+/// Runs `tasks` on `workers` and returns when all is over.
+///
+/// A panic of the input is passed on.
+pub(crate) fn run<T, I>(workers: &Workers, dispatch: Dispatch, tasks: I) -> Collected<T::Output>
+where
+    T: Task,
+    I: Iterator<Item = T> + Send,
+{
+    let shared_memory = workers.backend.capabilities().shared_memory;
+    let call = Call {
+        id: next_call(),
+        workers,
+        nesting: workers.nesting(),
+        keep_going: dispatch.keep_going,
+        batching: Batching::new(dispatch.batch_size, shared_memory),
+        input: Mutex::new(Input { tasks: Some(tasks), next: 0 }),
+        returned: Mutex::default(),
+        wanted: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        runs: Mutex::default(),
+        failures: Mutex::default(),
+        panic: Mutex::default(),
+    };
+    let stopped = || call.stop.load(Ordering::Relaxed);
+    scope(&*workers.backend, call.id, &stopped, |scope| {
+        Feed { call: &call, scope }.demand(dispatch.window.get());
+    });
+    call.into_collected()
+}
+
+/// What the batches of one call share.
+struct Call<'a, T: Task, I> {
+    id: CallId,
+    workers: &'a Workers,
+    nesting: Nesting,
+    keep_going: bool,
+    batching: Batching,
+    /// Locked while the input runs, by the one thread that feeds.
+    input: Mutex<Input<I>>,
+    returned: Mutex<Vec<Tasks<T>>>,
+    /// Batches that are to be fetched; see [`Feed::demand`].
+    wanted: AtomicUsize,
+    stop: AtomicBool,
+    runs: Mutex<Vec<Run<T::Output>>>,
+    failures: Mutex<Vec<(usize, Failure)>>,
+    /// What the input threw.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+struct Input<I> {
+    /// `None` once it is exhausted.
+    tasks: Option<I>,
+    /// The position of the next task.
+    next: usize,
+}
+
+/// Nothing but pushing and taking happens under these locks, or what panics is caught inside: a
+/// poisoned value is a whole one.
+fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
+    /// The tasks of the next batch; `None` if there are none, or none are wanted.
+    fn next_tasks(&self) -> Option<Tasks<T>> {
+        if self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        let returned = lock(&self.returned).pop();
+        returned.or_else(|| self.read())
+    }
+
+    /// Reads a batch from the input.
+    fn read(&self) -> Option<Tasks<T>> {
+        let mut input = lock(&self.input);
+        let mut tasks = input.tasks.take()?;
+        let size = self.batching.size();
+        let likely = tasks.size_hint().1.unwrap_or(size);
+        let mut items = Vec::with_capacity(size.min(likely).min(1 << 14));
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            items.extend(tasks.by_ref().take(size));
+        }));
+        if let Err(payload) = read {
+            *lock(&self.panic) = Some(payload);
+            self.stop.store(true, Ordering::Relaxed);
+            items.into_iter().for_each(drop_quietly);
+            drop_quietly(tasks);
+            return None;
+        }
+        if items.len() == size {
+            input.tasks = Some(tasks);
+        } else {
+            drop_quietly(tasks);
+        }
+        let first = input.next;
+        input.next += items.len();
+        (!items.is_empty()).then(|| Tasks::new(first, items))
+    }
+
+    fn into_collected(self) -> Collected<T::Output> {
+        fn inner<X>(mutex: Mutex<X>) -> X {
+            mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+        }
+        if let Some(payload) = inner(self.panic) {
+            resume_unwind(payload);
+        }
+        Collected {
+            runs: inner(self.runs),
+            failures: inner(self.failures),
+            total: inner(self.input).next,
+            function: T::portable().map(|wire| wire.target.name),
+        }
+    }
+}
+
+/// A call together with its scope: what a batch carries.
+struct Feed<'scope, 'env, T: Task, I> {
+    call: &'env Call<'env, T, I>,
+    scope: &'scope Scope<'scope, 'env>,
+}
+
+impl<T: Task, I> Clone for Feed<'_, '_, T, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Task, I> Copy for Feed<'_, '_, T, I> {}
+
+impl<'scope, 'env, T, I> Feed<'scope, 'env, T, I>
+where
+    T: Task + 'env,
+    I: Iterator<Item = T> + Send + 'env,
+{
+    /// Sees to it that `batches` more are fetched and submitted.
+    ///
+    /// One thread feeds at a time, and serves what others demand meanwhile: they need not wait
+    /// while the input runs. A backend that completes a batch inside `submit` demands from within
+    /// the feeding thread itself; that too only raises the count, so nothing recurses.
+    fn demand(self, batches: usize) {
+        let call = self.call;
+        if call.wanted.fetch_add(batches, Ordering::AcqRel) != 0 {
+            return;
+        }
+        loop {
+            let wanted = call.wanted.load(Ordering::Acquire);
+            let left = match call.next_tasks() {
+                Some(tasks) => {
+                    self.submit(tasks);
+                    call.wanted.fetch_sub(1, Ordering::AcqRel) - 1
+                }
+                // Forget the demand, unless there is new one: it may come with returned tasks.
+                None => {
+                    match call.wanted.compare_exchange(
+                        wanted,
+                        0,
+                        Ordering::AcqRel,
+                        Ordering::Acquire,
+                    ) {
+                        Ok(_) => 0,
+                        Err(left) => left,
+                    }
+                }
+            };
+            if left == 0 {
+                return;
+            }
+        }
+    }
+
+    fn submit(self, tasks: Tasks<T>) {
+        let workers = self.call.workers;
+        self.scope.submit(&*workers.backend, TaskBatch::new(tasks, self));
+        if workers.nested {
+            // The caller is a worker, too, and may sleep.
+            self.scope.wake();
+        }
+    }
+}
+
+impl<'scope, 'env, T, I> Sink<T> for Feed<'scope, 'env, T, I>
+where
+    T: Task + 'env,
+    I: Iterator<Item = T> + Send + 'env,
+{
+    fn call(&self) -> CallId {
+        self.call.id
+    }
+
+    fn batching(&self) -> &Batching {
+        &self.call.batching
+    }
+
+    fn nesting(&self) -> &Nesting {
+        &self.call.nesting
+    }
+
+    fn stopped(&self) -> bool {
+        self.call.stop.load(Ordering::Relaxed)
+    }
+
+    fn outputs(&self, outputs: Run<T::Output>) {
+        lock(&self.call.runs).push(outputs);
+    }
+
+    fn failure(&self, task: usize, failure: Failure) {
+        lock(&self.call.failures).push((task, failure));
+        if !self.call.keep_going {
+            self.call.stop.store(true, Ordering::Relaxed);
+            self.scope.wake();
+        }
+    }
+
+    fn returned(&self, tasks: Tasks<T>) {
+        lock(&self.call.returned).push(tasks);
+    }
+
+    fn ended(&self, _tasks: usize) {
+        self.demand(1);
+    }
+}

@@ -1,0 +1,160 @@
+//! What can go wrong in a parallel loop.
+
+use std::fmt;
+use std::time::Duration;
+
+use joblib_backends::Failure;
+
+/// Why a parallel loop gave no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A task has no result.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+
+    /// The backend could not be had.
+    #[error(transparent)]
+    Backend(#[from] joblib_backends::Error),
+
+    /// The tasks are closures, and the workers of this backend do not share our memory.
+    #[error(
+        "closures cannot travel to the workers of the `{backend}` backend: write \
+         `delayed!(function(arguments))`, or choose the backend `threads`"
+    )]
+    NotPortable {
+        /// The backend.
+        backend: String,
+    },
+
+    /// `pre_dispatch` is no arithmetic expression.
+    #[error(
+        "`pre_dispatch = {expression:?}` {reason} (expected `all`, a number, or such as `2 * n_jobs`)"
+    )]
+    BadPreDispatch {
+        /// What was given.
+        expression: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// `pre_dispatch` would let nothing run.
+    #[error(
+        "`pre_dispatch = {expression:?}` gives {value} with {n_jobs} workers: at least 1 is needed"
+    )]
+    NoPreDispatch {
+        /// What was given.
+        expression: String,
+        /// Its value, rounded towards zero.
+        value: i64,
+        /// The number of workers.
+        n_jobs: usize,
+    },
+
+    /// `batch_size` was zero.
+    #[error("`batch_size = 0` has no meaning (leave it out to have it found by measuring)")]
+    ZeroBatchSize,
+
+    /// A variable of the environment cannot be read.
+    #[error("the environment variable `{variable}` is `{value}`, not {expected}")]
+    BadVariable {
+        /// Its name.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+/// The result of a parallel loop.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why one task has no result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TaskError {
+    task: usize,
+    function: Option<&'static str>,
+    failure: Failure,
+}
+
+impl TaskError {
+    pub(crate) fn new(task: usize, function: Option<&'static str>, failure: Failure) -> Self {
+        Self { task, function, failure }
+    }
+
+    /// The position of the task in the input, from 0.
+    pub fn task(&self) -> usize {
+        self.task
+    }
+
+    /// The function the task calls, as it was written in [`delayed!`](macro@crate::delayed);
+    /// `None` for closures.
+    pub fn function(&self) -> Option<&'static str> {
+        self.function
+    }
+
+    /// What happened.
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.task)?;
+        if let Some(function) = self.function {
+            write!(f, " (`{function}`)")?;
+        }
+        f.write_str(": ")?;
+        match &self.failure {
+            Failure::Panic { message } => write!(f, "panicked: {message}"),
+            Failure::Codec { message } | Failure::Refused { message } => f.write_str(message),
+            Failure::WorkerDied { worker, status, after } => {
+                write!(f, "worker process {worker} died, {status}, after {}", Rounded(*after))
+            }
+            Failure::NotRun => f.write_str("the backend kept handing it back without running it"),
+            Failure::Lost => f.write_str("the backend dropped it without an answer"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// A duration for people.
+struct Rounded(Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(10) {
+            write!(f, "{} ms", self.0.as_millis())
+        } else {
+            write!(f, "{:.1} s", self.0.as_secs_f64())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_worker_is_blamed_with_its_task() {
+        let failure = Failure::WorkerDied {
+            worker: 1234,
+            status: "signal 9 (SIGKILL)".into(),
+            after: Duration::from_micros(12_300),
+        };
+        assert_eq!(
+            TaskError::new(7, Some("my_crate::simulate"), failure).to_string(),
+            "task 7 (`my_crate::simulate`): worker process 1234 died, signal 9 (SIGKILL), after 12 ms"
+        );
+    }
+
+    #[test]
+    fn a_closure_has_no_name() {
+        let failure = Failure::Panic { message: "no luck".into() };
+        assert_eq!(TaskError::new(0, None, failure).to_string(), "task 0: panicked: no luck");
+    }
+}

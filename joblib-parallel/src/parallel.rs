@@ -1,0 +1,202 @@
+//! The parallel loop and its settings.
+
+use std::num::NonZeroUsize;
+
+use joblib_backends::NJobs;
+
+use crate::collect::Collected;
+use crate::config::{BackendChoice, Settings};
+use crate::dispatch::{self, Dispatch};
+use crate::plan::{self, Plan};
+use crate::pre_dispatch::PreDispatch;
+use crate::{Error, Result, Task, TaskError, in_place};
+
+/// A parallel loop: settings, and methods that run tasks with them.
+///
+/// What is not set comes from the surrounding [`ParallelConfig`](crate::ParallelConfig), then from the
+/// environment (`JOBLIB_BACKEND`, `JOBLIB_N_JOBS`, `JOBLIB_VERBOSE`), then the default holds.
+///
+/// # Workers
+///
+/// Without [`n_jobs`](Self::n_jobs) there is one, and the tasks run in sequence on the caller's
+/// thread. So they do with `n_jobs(1)` and a backend of our own chosen by name, even `"processes"`,
+/// as in joblib 1.5; a backend given as a value is always used, whatever the number.
+///
+/// # Nested calls
+///
+/// A task may run a parallel loop itself. It is the outermost call that says how many workers there
+/// are: on threads a loop inside shares its threads and never uses more than those; in a
+/// worker process it runs in sequence. As everywhere, a loop inside without `n_jobs` runs in
+/// sequence. Neither `ParallelConfig` around the outer call nor the environment reach into tasks.
+///
+/// # Panics
+///
+/// A task's panic is an error. A panic of the input (the iterator that makes the tasks) passes
+/// through to the caller, after the tasks under way have ended.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a loop does nothing until it is given tasks"]
+pub struct Parallel {
+    settings: Settings,
+    batch_size: Option<usize>,
+    pre_dispatch: PreDispatch,
+}
+
+impl Parallel {
+    /// A loop with nothing set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many tasks run at once: a number, which may exceed that of the cores, or counted from
+    /// all cores: -1 all, -2 all but one, … but at least one. Default: 1. Zero is an error when the
+    /// loop runs.
+    pub fn n_jobs(mut self, n_jobs: impl Into<NJobs>) -> Self {
+        self.settings.n_jobs = Some(n_jobs.into());
+        self
+    }
+
+    /// Where tasks run: a name (`"threads"`, `"processes"`, `"sequential"`, one that was
+    /// registered) or an `Arc` of a backend. Default: `"threads"`, because they start at once and
+    /// tasks may borrow.
+    pub fn backend(mut self, backend: impl Into<BackendChoice>) -> Self {
+        self.settings.backend = Some(backend.into());
+        self
+    }
+
+    /// How many tasks are handed over together. Default: one at first, then doubled for as long as
+    /// batches take less than about 200 µs (2 ms between processes).
+    ///
+    /// Fix it when sums of floating-point results must not depend on timing, or when tasks take
+    /// very different times. Zero is an error when the loop runs.
+    pub fn batch_size(mut self, tasks: usize) -> Self {
+        self.batch_size = Some(tasks);
+        self
+    }
+
+    /// How many batches are read from the input ahead of the workers: `"all"`, a number, or an
+    /// expression such as the default `"2 * n_jobs"`, which keeps each worker supplied with one
+    /// batch while it runs another.
+    ///
+    /// Joblib 1.5 counts the first tasks instead of batches, and loses every task if the value is
+    /// zero; here zero or less is an error when the loop runs.
+    pub fn pre_dispatch(mut self, pre_dispatch: impl Into<PreDispatch>) -> Self {
+        self.pre_dispatch = pre_dispatch.into();
+        self
+    }
+
+    /// Runs all tasks and returns their results in the order of the tasks.
+    ///
+    /// Tasks may borrow. The input is read as workers become free, a little ahead of them (see
+    /// [`pre_dispatch`](Self::pre_dispatch)), by one thread at a time but not always the same: hence
+    /// `Send`. It should not wait for results of this loop.
+    ///
+    /// After a failure no further task begins, those that run are waited for (killed, where the
+    /// backend can), and the error names the first failed task of those that were seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Task`] if a task panicked or its worker died, [`Error::Backend`] if the backend is
+    /// unknown, cannot start, or zero workers were asked for, [`Error::NotPortable`] for closures
+    /// on workers without shared memory, and the errors of the other settings.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let roots: Vec<f64> =
+    ///     Parallel::new().n_jobs(2).run((0..3).map(|i| delayed!(f64::sqrt(f64::from(i * i)))))?;
+    /// assert_eq!(roots, [0.0, 1.0, 2.0]);
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn run<I>(&self, tasks: I) -> Result<Vec<<I::Item as Task>::Output>>
+    where
+        I: IntoIterator<IntoIter: Send, Item: Task>,
+    {
+        self.collect(tasks.into_iter(), false)?.all()
+    }
+
+    /// Runs all tasks, whatever becomes of them, and returns for each its result or its error, in
+    /// the order of the tasks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run) that concern the loop as a whole, before any task has begun.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let tasks = [6, 0].map(|divisor| delayed(move || 12 / divisor));
+    /// let [two, failed] = &Parallel::new().n_jobs(2).run_each(tasks)?[..] else { unreachable!() };
+    /// assert_eq!(two, &Ok(2));
+    /// assert_eq!(
+    ///     failed.as_ref().unwrap_err().to_string(),
+    ///     "task 1: panicked: attempt to divide by zero"
+    /// );
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn run_each<I>(&self, tasks: I) -> Result<Vec<Result<<I::Item as Task>::Output, TaskError>>>
+    where
+        I: IntoIterator<IntoIter: Send, Item: Task>,
+    {
+        Ok(self.collect(tasks.into_iter(), true)?.each())
+    }
+
+    /// The number of workers this loop would have here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] as for [`run`](Self::run), [`Error::BadVariable`].
+    pub fn effective_n_jobs(&self) -> Result<usize> {
+        Ok(plan::resolve(self.settings.clone())?.1.n_jobs())
+    }
+
+    fn collect<T: Task>(
+        &self,
+        tasks: impl Iterator<Item = T> + Send,
+        keep_going: bool,
+    ) -> Result<Collected<T::Output>> {
+        let (_settings, plan) = plan::resolve(self.settings.clone())?;
+        let dispatch = self.dispatch::<T>(&plan, keep_going)?;
+        Ok(match &plan {
+            Plan::InPlace => in_place::run(tasks, keep_going),
+            Plan::On(workers) => dispatch::run(workers, dispatch, tasks),
+        })
+    }
+
+    /// Checks the settings that belong to the call, and whether its tasks can reach the workers.
+    fn dispatch<T: Task>(&self, plan: &Plan, keep_going: bool) -> Result<Dispatch> {
+        let batch_size = match self.batch_size {
+            None => None,
+            Some(size) => Some(NonZeroUsize::new(size).ok_or(Error::ZeroBatchSize)?),
+        };
+        let n_jobs = plan.n_jobs();
+        let mut window = self.pre_dispatch.batches(n_jobs)?;
+        if let Plan::On(workers) = plan {
+            if !workers.backend.capabilities().shared_memory && T::portable().is_none() {
+                return Err(Error::NotPortable { backend: workers.backend.name().to_owned() });
+            }
+            if workers.capped {
+                window = window.min(NonZeroUsize::new(n_jobs).unwrap_or(NonZeroUsize::MIN));
+            }
+        }
+        Ok(Dispatch { batch_size, window, keep_going })
+    }
+}
+
+/// The number of workers a loop with this `n_jobs` would have here: on the backend the surrounding
+/// [`ParallelConfig`](crate::ParallelConfig) or the environment choose, inside the call around.
+///
+/// As `joblib.effective_n_jobs` (joblib 1.5); for the configured number of workers ask
+/// [`Parallel::new().effective_n_jobs()`](Parallel::effective_n_jobs).
+///
+/// # Errors
+///
+/// [`Error::Backend`] for zero or an unknown backend, [`Error::BadVariable`].
+///
+/// ```
+/// assert_eq!(joblib_parallel::effective_n_jobs(3)?, 3);
+/// assert!(joblib_parallel::effective_n_jobs(-1)? >= 1);
+/// # Ok::<(), joblib_parallel::Error>(())
+/// ```
+pub fn effective_n_jobs(n_jobs: impl Into<NJobs>) -> Result<usize> {
+    Parallel::new().n_jobs(n_jobs).effective_n_jobs()
+}

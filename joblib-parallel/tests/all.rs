@@ -1,0 +1,27 @@
+//! One test binary: each file under `tests/` would otherwise be linked separately.
+
+#![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+
+/// Backends that do what they should, in unusual ways, and backends that do not.
+#[path = "all/backends.rs"]
+mod backends;
+/// Tasks made by `delayed` and `delayed!`.
+#[path = "all/delayed.rs"]
+mod delayed;
+/// Whatever a backend does with a batch, the call ends and says the truth.
+#[path = "all/misbehaviour.rs"]
+mod misbehaviour;
+/// Parallel calls made by tasks.
+#[cfg(feature = "threads")]
+#[path = "all/nested.rs"]
+mod nested;
+/// Every way to run tasks gives what a plain loop gives.
+#[path = "all/properties.rs"]
+mod properties;
+/// Results, failures, settings.
+#[cfg(feature = "threads")]
+#[path = "all/run.rs"]
+mod run;
+/// Fails a test that hangs.
+#[path = "all/watchdog.rs"]
+mod watchdog;

@@ -1,0 +1,144 @@
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use joblib_backends::{
+    Backend, Batch, CallId, Capabilities, Failure, Frame, NJobs, Payload, Result,
+};
+
+/// What a [`Scripted`] backend does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "nothing is shipped"))]
+pub(crate) enum Does {
+    /// Runs it inside `submit`.
+    RunNow,
+    /// Runs it on a thread of its own.
+    RunLater,
+    /// Drops it inside `submit`.
+    Drop,
+    /// Drops it on another thread.
+    DropLater,
+    /// Ships its tasks and answers them, as a backend with worker processes does.
+    Ship,
+    /// As `Ship`, the last task first.
+    ShipBackwards,
+    /// As `Ship`, each answer twice, and answers to tasks that do not exist.
+    ShipTwice,
+    /// As `Ship`, but answers only the first task.
+    ShipFirst,
+    /// As `Ship`, but the first batches come back unbegun.
+    ShipAfterReturns,
+    /// As `Ship`, but every second task of a batch comes back unbegun.
+    ShipEverySecond,
+    /// Gives every batch back, always.
+    Return,
+    /// Answers every task with bytes that are no result.
+    Garbage,
+}
+
+/// A backend that does one thing with every batch.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    does: Does,
+    submitted: AtomicUsize,
+}
+
+impl Scripted {
+    pub(crate) fn new(does: Does) -> Arc<Self> {
+        Arc::new(Self { does, submitted: AtomicUsize::new(0) })
+    }
+
+    fn ships(&self) -> bool {
+        use Does::*;
+        !matches!(self.does, RunNow | RunLater | Drop | DropLater)
+    }
+}
+
+impl Backend for Scripted {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.shared_memory = !self.ships();
+        capabilities
+    }
+
+    fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize> {
+        requested.resolve(NonZeroUsize::MIN)
+    }
+
+    fn submit(&self, batch: Box<dyn Batch>) {
+        let before = self.submitted.fetch_add(1, Ordering::Relaxed);
+        let does = self.does;
+        match does {
+            Does::RunNow => batch.run(),
+            Does::Drop => drop(batch),
+            _ => {
+                thread::spawn(move || act(does, before, batch));
+            }
+        }
+    }
+
+    fn help(&self, _call: CallId) -> bool {
+        false
+    }
+
+    fn abort(&self, _call: CallId) {}
+
+    fn shutdown(&self, _grace: Duration) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn act(does: Does, before: usize, mut batch: Box<dyn Batch>) {
+    let tasks = 0..batch.len();
+    match does {
+        Does::RunLater => batch.run(),
+        Does::DropLater => drop(batch),
+        Does::ShipBackwards => tasks.rev().for_each(|task| ship(&mut *batch, task)),
+        Does::ShipFirst => ship(&mut *batch, 0),
+        Does::ShipAfterReturns if before < 3 => tasks.for_each(|task| give_back(&mut *batch, task)),
+        Does::Return => tasks.for_each(|task| give_back(&mut *batch, task)),
+        Does::ShipEverySecond => tasks.for_each(|task| match task % 2 {
+            0 => ship(&mut *batch, task),
+            _ => give_back(&mut *batch, task),
+        }),
+        Does::ShipTwice => tasks.for_each(|task| {
+            ship(&mut *batch, task);
+            batch.reply(task, Err(Failure::Lost));
+            batch.reply(u32::MAX - task, Err(Failure::Lost));
+        }),
+        Does::Garbage => {
+            tasks.for_each(|task| batch.reply(task, Ok(Payload::new(&[0x80]))));
+        }
+        _ => tasks.for_each(|task| ship(&mut *batch, task)),
+    }
+}
+
+fn give_back(batch: &mut dyn Batch, task: u32) {
+    batch.reply(task, Err(Failure::NotRun));
+}
+
+/// What a worker process does, in this one.
+fn ship(batch: &mut dyn Batch, task: u32) {
+    let result = batch.target().ok_or(Failure::Lost).and_then(|target| {
+        let mut arguments = Frame::default();
+        batch.encode(task, &mut arguments)?;
+        let mut arguments = Payload::new(arguments.as_bytes());
+        let mut result = Frame::default();
+        catch_unwind(AssertUnwindSafe(|| {
+            (target.call)(target.fingerprint, &mut arguments, &mut result)
+        }))
+        .unwrap_or_else(|_| Err(Failure::Panic { message: "in the worker".into() }))?;
+        Ok(result)
+    });
+    match result {
+        Ok(frame) => batch.reply(task, Ok(Payload::new(frame.as_bytes()))),
+        Err(failure) => batch.reply(task, Err(failure)),
+    }
+}

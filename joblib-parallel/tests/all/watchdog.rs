@@ -1,0 +1,20 @@
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Runs `test` and fails if it hangs; the time is no measure of speed, only of patience.
+pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    let handle = thread::spawn(move || {
+        let result = test();
+        let _ = sender.send(());
+        result
+    });
+    match receiver.recv_timeout(Duration::from_secs(60)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs"),
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => match handle.join() {
+            Ok(result) => result,
+            Err(payload) => std::panic::resume_unwind(payload),
+        },
+    }
+}
