@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use joblib_backends::{Backend, NJobs, backend_by_name, cpu_count};
+use joblib_backends::{Backend, NJobs, backend_by_name, cpu_count, inside_worker};
 
 use crate::Result;
 use crate::config::{BackendChoice, Choice, Settings};
@@ -115,11 +115,6 @@ fn nested(backend: Option<BackendChoice>, requested: NJobs, level: Option<&Level
             nested: true,
         })),
     }
-}
-
-/// True in a worker process.
-fn inside_worker() -> bool {
-    false
 }
 
 fn is_local(name: &str) -> bool {

@@ -11,6 +11,9 @@ const LONGEST: usize = 30;
 /// No number on the way to the result may be larger.
 const LARGEST: f64 = 1e6;
 
+/// More than any input has; counting on from here does not overflow.
+const ALL: NonZeroUsize = NonZeroUsize::new(usize::MAX / 2).unwrap();
+
 /// How many batches are handed to the backend ahead of the workers.
 ///
 /// `"all"`, a number, or an arithmetic expression of `n_jobs` with `+ - * / // % **` and
@@ -41,11 +44,11 @@ impl PreDispatch {
     pub(crate) fn batches(&self, n_jobs: usize) -> Result<NonZeroUsize> {
         let text = self.0.trim();
         if text == "all" {
-            return Ok(NonZeroUsize::MAX);
+            return Ok(ALL);
         }
         // A plain number is not an expression, and may be as large as it likes.
         if let Some(batches) = text.parse().ok().and_then(NonZeroUsize::new) {
-            return Ok(batches);
+            return Ok(batches.min(ALL));
         }
         let value = evaluate(text, n_jobs as f64).map_err(|reason| Error::BadPreDispatch {
             expression: self.0.clone().into_owned(),
@@ -196,7 +199,8 @@ mod tests {
         ] {
             assert_eq!(batches(expression).unwrap(), value, "{expression}");
         }
-        assert_eq!(batches("all").unwrap(), usize::MAX);
+        assert_eq!(batches("all").unwrap(), ALL.get());
+        assert_eq!(PreDispatch::from(usize::MAX).batches(4).unwrap(), ALL);
         assert_eq!(PreDispatch::from(3).batches(4).unwrap().get(), 3);
     }
 
