@@ -25,6 +25,42 @@ pub struct Capabilities {
 ///
 /// The dispatcher above decides *what* runs and in which batches; a backend only decides
 /// *where*. It never retries, reorders or groups batches.
+///
+/// A new backend is finished when it passes the `conformance` suite:
+///
+/// ```
+/// use std::{num::NonZeroUsize, time::Duration};
+///
+/// use joblib_backends::{Backend, Batch, CallId, Capabilities, NJobs, Result, cpu_count};
+///
+/// /// Each batch gets a thread of its own.
+/// #[derive(Debug)]
+/// struct ThreadEach;
+///
+/// impl Backend for ThreadEach {
+///     fn name(&self) -> &str {
+///         "thread-each"
+///     }
+///     fn capabilities(&self) -> Capabilities {
+///         let mut capabilities = Capabilities::default();
+///         capabilities.shared_memory = true;
+///         capabilities
+///     }
+///     fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize> {
+///         requested.resolve(cpu_count())
+///     }
+///     fn submit(&self, batch: Box<dyn Batch>) {
+///         std::thread::spawn(move || batch.run());
+///     }
+///     fn help(&self, _: CallId) -> bool {
+///         false // Nothing is ever queued, …
+///     }
+///     fn abort(&self, _: CallId) {} // … here neither.
+///     fn shutdown(&self, _: Duration) -> Result<()> {
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Backend: Debug + Send + Sync {
     /// The name users select it by, such as `"threads"`.
     fn name(&self) -> &str;

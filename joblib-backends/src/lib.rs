@@ -1,4 +1,41 @@
-//! Where parallel tasks run.
+//! Where parallel tasks run: in sequence, on threads, in worker processes, behind one trait.
+//!
+//! ```
+//! use joblib_backends::{NJobs, backend_by_name};
+//!
+//! let threads = backend_by_name("threads", NJobs::from(2))?;
+//! assert_eq!(threads.effective_n_jobs(NJobs::from(8))?.get(), 2);
+//! assert!(threads.capabilities().shared_memory);
+//! # Ok::<(), joblib_backends::Error>(())
+//! ```
+//!
+//! # Scope
+//!
+//! A backend takes a [`Batch`] of tasks whose types are erased, and either runs it where it is or
+//! ships what the batch encodes and feeds it the answers. What runs when, in which batches, in
+//! which order results come and what is tried again is the business of `joblib-parallel`, and most
+//! programs use neither crate directly but the facade `joblib`.
+//!
+//! | Backend | Workers | Memory | A running task can be killed | Where |
+//! | --- | --- | --- | --- | --- |
+//! | [`Sequential`] | the caller | shared | no | everywhere |
+//! | `Threads` | a pool of threads | shared | no | everywhere with threads |
+//! | `Processes` | this executable, started again | their own | yes | Linux |
+//!
+//! A backend of your own implements [`Backend`], passes the suite of the feature `conformance`, and
+//! is chosen by name after [`register_backend`].
+//!
+//! # Limits
+//!
+//! Threads cannot be killed, so a task that hangs on one holds it for ever. Worker processes need
+//! Linux with `/proc`, and run only functions of the executable itself, not of shared libraries.
+//! Workers are not limited in memory or time.
+//!
+//! # Features
+//!
+//! `threads` and `processes` (both on by default) are the backends of that name; without them the
+//! crate builds for `wasm32-unknown-unknown`. `conformance` exposes the suite that every backend must
+//! pass; it is not covered by semver.
 
 #![deny(unsafe_code)]
 

@@ -125,7 +125,7 @@ impl Drop for Trial {
         if let Some(then) = self.then.take() {
             then();
         }
-        self.ledger.drop_batch();
+        self.ledger.drop_batch(self.number, self.len());
     }
 }
 
@@ -192,8 +192,14 @@ impl Ledger {
         }
     }
 
-    fn drop_batch(&self) {
-        self.state.lock().unwrap().dropped += 1;
+    /// A batch of `len` tasks is gone; what was not answered is lost.
+    fn drop_batch(&self, batch: usize, len: u32) {
+        let mut state = self.state.lock().unwrap();
+        for task in 0..len {
+            state.answers.entry((batch, task)).or_insert(Err(Failure::Lost));
+        }
+        state.dropped += 1;
+        drop(state);
         self.settled.notify_all();
     }
 
