@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{LIMIT, gate};
 use crate::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
@@ -176,7 +176,7 @@ impl Ledger {
         then: Option<Box<dyn FnOnce() + Send>>,
     ) -> usize {
         let number = {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.lock();
             state.sent += 1;
             state.sent - 1
         };
@@ -185,8 +185,13 @@ impl Ledger {
         number
     }
 
+    /// A property that fails while it looks leaves a whole state behind.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn answer(&self, batch: usize, task: u32, answer: Answer) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         if state.answers.insert((batch, task), answer).is_some() {
             state.twice.push((batch, task));
         }
@@ -194,7 +199,7 @@ impl Ledger {
 
     /// A batch of `len` tasks is gone; what was not answered is lost.
     fn drop_batch(&self, batch: usize, len: u32) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         for task in 0..len {
             state.answers.entry((batch, task)).or_insert(Err(Failure::Lost));
         }
@@ -205,9 +210,10 @@ impl Ledger {
 
     /// Waits until every batch was dropped, and says what was answered.
     pub(super) fn settle(&self) -> BTreeMap<(usize, u32), Answer> {
-        let state = self.state.lock().unwrap();
-        let (mut state, timeout) =
-            self.settled.wait_timeout_while(state, LIMIT, |s| s.dropped < s.sent).unwrap();
+        let (mut state, timeout) = self
+            .settled
+            .wait_timeout_while(self.lock(), LIMIT, |state| state.dropped < state.sent)
+            .unwrap_or_else(PoisonError::into_inner);
         let kept = state.sent - state.dropped;
         assert!(!timeout.timed_out(), "the backend keeps {kept} of {} batches", state.sent);
         assert!(state.twice.is_empty(), "answered twice (batch, task): {:?}", state.twice);
