@@ -49,7 +49,7 @@ impl Batching {
 
     /// The clock of a batch that begins now; `None` if nothing is to be learnt from it.
     pub(crate) fn start(&self) -> Option<Start> {
-        self.target.map(|_| Start::now())
+        self.target.and_then(|_| Start::now())
     }
 
     /// True if a batch that has already taken `elapsed` should hand back its rest.

@@ -17,6 +17,7 @@ use crate::context::Nesting;
 use crate::ids::next_call;
 use crate::panics::drop_quietly;
 use crate::plan::Workers;
+use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, scope};
 
@@ -33,7 +34,12 @@ pub(crate) struct Dispatch {
 /// Runs `tasks` on `workers` and returns when all is over.
 ///
 /// A panic of the input is passed on.
-pub(crate) fn run<T, I>(workers: &Workers, dispatch: Dispatch, tasks: I) -> Collected<T::Output>
+pub(crate) fn run<T, I>(
+    workers: &Workers,
+    dispatch: Dispatch,
+    tasks: I,
+    progress: Option<&Progress>,
+) -> Collected<T::Output>
 where
     T: Task,
     I: Iterator<Item = T> + Send,
@@ -42,6 +48,7 @@ where
     let call = Call {
         id: next_call(),
         workers,
+        progress,
         nesting: workers.nesting(),
         keep_going: dispatch.keep_going,
         batching: Batching::new(dispatch.batch_size, shared_memory),
@@ -64,6 +71,7 @@ where
 struct Call<'a, T: Task, I> {
     id: CallId,
     workers: &'a Workers,
+    progress: Option<&'a Progress>,
     nesting: Nesting,
     keep_going: bool,
     batching: Batching,
@@ -126,6 +134,12 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
         }
         let first = input.next;
         input.next += items.len();
+        if let Some(progress) = self.progress {
+            progress.dispatched(items.len());
+            if input.tasks.is_none() {
+                progress.exhausted();
+            }
+        }
         (!items.is_empty()).then(|| Tasks::new(first, items))
     }
 
@@ -247,7 +261,10 @@ where
         lock(&self.call.returned).push(tasks);
     }
 
-    fn ended(&self, _tasks: usize) {
+    fn ended(&self, tasks: usize) {
+        if let Some(progress) = self.call.progress {
+            progress.completed(tasks);
+        }
         self.demand(1);
     }
 }

@@ -3,12 +3,14 @@
 use crate::Task;
 use crate::collect::Collected;
 use crate::panics::attempt;
+use crate::progress::Progress;
 use crate::runs::Run;
 
 /// Runs `tasks` one after the other. A panic of the input passes through.
 pub(crate) fn run<T: Task>(
     tasks: impl Iterator<Item = T>,
     keep_going: bool,
+    progress: Option<&Progress>,
 ) -> Collected<T::Output> {
     let mut outputs = Run { first: 0, items: Vec::with_capacity(tasks.size_hint().0.min(1 << 20)) };
     let mut collected = Collected {
@@ -19,6 +21,9 @@ pub(crate) fn run<T: Task>(
     };
     for (position, task) in tasks.enumerate() {
         collected.total += 1;
+        if let Some(progress) = progress {
+            progress.dispatched(1);
+        }
         match attempt(|| task.run()) {
             Ok(output) => collected.runs.extend(outputs.push(position, output)),
             Err(failure) => {
@@ -27,6 +32,9 @@ pub(crate) fn run<T: Task>(
                     break;
                 }
             }
+        }
+        if let Some(progress) = progress {
+            progress.completed(1);
         }
     }
     collected.runs.push(outputs);

@@ -19,8 +19,10 @@ mod parallel;
 mod plan;
 mod portable;
 mod pre_dispatch;
+mod progress;
 mod runs;
 mod scope;
+mod stream;
 mod task;
 
 pub use config::{BackendChoice, ParallelConfig};
@@ -29,6 +31,7 @@ pub use joblib_backends::{NJobs, cpu_count, register_backend};
 pub use parallel::{Parallel, effective_n_jobs};
 pub use portable::Portable;
 pub use pre_dispatch::PreDispatch;
+pub use stream::Results;
 pub use task::{Delayed, Task, Wire, delayed};
 
 /// What the macros expand to; not covered by semver.

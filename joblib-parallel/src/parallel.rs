@@ -1,6 +1,7 @@
 //! The parallel loop and its settings.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use joblib_backends::NJobs;
 
@@ -9,6 +10,9 @@ use crate::config::{BackendChoice, Settings};
 use crate::dispatch::{self, Dispatch};
 use crate::plan::{self, Plan};
 use crate::pre_dispatch::PreDispatch;
+use crate::progress::{Outline, Progress};
+use crate::scope::scope;
+use crate::stream::{InPlace, Results, Shared, Submit, Window};
 use crate::{Error, Result, Task, TaskError, in_place};
 
 /// A parallel loop: settings, and methods that run tasks with them.
@@ -84,6 +88,14 @@ impl Parallel {
         self
     }
 
+    /// How much is printed: 0, the default, nothing; from 1 on lines with the number of tasks done,
+    /// the more often the higher, above 10 at every batch. As joblib 1.5: to the standard error below
+    /// 50, else to the standard output.
+    pub fn verbose(mut self, verbose: u32) -> Self {
+        self.settings.verbose = Some(verbose);
+        self
+    }
+
     /// Runs all tasks and returns their results in the order of the tasks.
     ///
     /// Tasks may borrow. The input is read as workers become free, a little ahead of them (see
@@ -149,37 +161,180 @@ impl Parallel {
         Ok(plan::resolve(self.settings.clone())?.1.n_jobs())
     }
 
+    /// Starts the tasks and gives their results in order, one by one, while later tasks run.
+    ///
+    /// Tasks may not borrow, because a stream that is forgotten cannot wait for them; see
+    /// [`stream_scope`](Self::stream_scope) for those that do. The first tasks start at once (with one
+    /// worker: each when its result is asked for, on the consumer's thread). The input is read, and new
+    /// tasks start, inside `next`: no more than [`pre_dispatch`](Self::pre_dispatch) batches are under
+    /// way or unread, so a slow consumer holds the workers back instead of filling the memory, where
+    /// joblib 1.5 runs ahead. Settings that `run` would refuse are the stream's only item.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let squares = (1..).map(|i: u64| delayed!(u64::pow(i, 2)));
+    /// let mut sum = 0;
+    /// for square in Parallel::new().n_jobs(2).stream(squares) {
+    ///     sum += square?;
+    ///     if sum > 100 {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(sum, 140);
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn stream<'a, I>(&self, tasks: I) -> Results<'a, <I::Item as Task>::Output>
+    where
+        I: IntoIterator<Item: Task<Output: 'static> + 'static, IntoIter: 'a>,
+    {
+        self.open(tasks.into_iter(), true)
+    }
+
+    /// As [`stream`](Self::stream), but each result as soon as it is there.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let tasks = (0..9).map(|i| delayed(move || i));
+    /// let mut results =
+    ///     Parallel::new().n_jobs(2).stream_unordered(tasks).collect::<Result<Vec<_>, _>>()?;
+    /// results.sort();
+    /// assert!(results.into_iter().eq(0..9));
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn stream_unordered<'a, I>(&self, tasks: I) -> Results<'a, <I::Item as Task>::Output>
+    where
+        I: IntoIterator<Item: Task<Output: 'static> + 'static, IntoIter: 'a>,
+    {
+        self.open(tasks.into_iter(), false)
+    }
+
+    /// As [`stream`](Self::stream) for tasks that borrow: `body` reads the results, and when it is
+    /// done, what has not begun is dropped and what runs is waited for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run) that concern the loop as a whole, before any task has begun.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let words = ["one", "three", "five"];
+    /// let lengths = words.iter().map(|word| delayed(|| word.len()));
+    /// let longest =
+    ///     Parallel::new().n_jobs(2).stream_scope(lengths, |results| results.flatten().max())?;
+    /// assert_eq!(longest, Some(5));
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn stream_scope<I, R>(
+        &self,
+        tasks: I,
+        body: impl FnOnce(&mut Results<'_, <I::Item as Task>::Output>) -> R,
+    ) -> Result<R>
+    where
+        I: IntoIterator<Item: Task>,
+    {
+        let tasks = tasks.into_iter();
+        let Ready { plan, dispatch, progress } = self.prepare(&tasks, true)?;
+        let workers = match plan {
+            Plan::InPlace => return Ok(body(&mut Results::new(InPlace::new(tasks, progress)))),
+            Plan::On(workers) => workers,
+        };
+        let shared = Shared::new(workers, dispatch, progress);
+        let stopped = || shared.is_stopped();
+        Ok(scope(shared.backend(), shared.id(), &stopped, |scope| {
+            let submit = Submit::Scoped(scope);
+            let window = Window::open(Arc::clone(&shared), submit, dispatch, true, tasks);
+            body(&mut Results::new(window))
+        }))
+    }
+
+    fn open<'a, T, I>(&self, tasks: I, ordered: bool) -> Results<'a, T::Output>
+    where
+        T: Task<Output: 'static> + 'static,
+        I: Iterator<Item = T> + 'a,
+    {
+        match self.prepare(&tasks, true) {
+            Err(error) => Results::failed(error),
+            Ok(Ready { plan: Plan::InPlace, progress, .. }) => {
+                Results::new(InPlace::new(tasks, progress))
+            }
+            Ok(Ready { plan: Plan::On(workers), dispatch, progress }) => {
+                let shared = Shared::new(workers, dispatch, progress);
+                Results::new(Window::open(shared, Submit::owned(), dispatch, ordered, tasks))
+            }
+        }
+    }
+
     fn collect<T: Task>(
         &self,
         tasks: impl Iterator<Item = T> + Send,
         keep_going: bool,
     ) -> Result<Collected<T::Output>> {
-        let (_settings, plan) = plan::resolve(self.settings.clone())?;
-        let dispatch = self.dispatch::<T>(&plan, keep_going)?;
-        Ok(match &plan {
-            Plan::InPlace => in_place::run(tasks, keep_going),
-            Plan::On(workers) => dispatch::run(workers, dispatch, tasks),
-        })
+        let Ready { plan, dispatch, progress } = self.prepare(&tasks, keep_going)?;
+        let progress = progress.as_ref();
+        let collected = match &plan {
+            Plan::InPlace => in_place::run(tasks, keep_going, progress),
+            Plan::On(workers) => dispatch::run(workers, dispatch, tasks, progress),
+        };
+        if let Some(progress) = progress.filter(|_| collected.failures.is_empty() || keep_going) {
+            progress.finished();
+        }
+        Ok(collected)
     }
 
-    /// Checks the settings that belong to the call, and whether its tasks can reach the workers.
-    fn dispatch<T: Task>(&self, plan: &Plan, keep_going: bool) -> Result<Dispatch> {
-        let batch_size = match self.batch_size {
-            None => None,
-            Some(size) => Some(NonZeroUsize::new(size).ok_or(Error::ZeroBatchSize)?),
-        };
+    /// Checks all settings, before any task begins.
+    fn prepare<T: Task>(&self, tasks: &impl Iterator<Item = T>, keep_going: bool) -> Result<Ready> {
+        let (settings, plan) = plan::resolve(self.settings.clone())?;
         let n_jobs = plan.n_jobs();
-        let mut window = self.pre_dispatch.batches(n_jobs)?;
-        if let Plan::On(workers) = plan {
+        let ahead = self.pre_dispatch.batches(n_jobs)?;
+        let mut dispatch = Dispatch { batch_size: self.fixed_size()?, window: ahead, keep_going };
+        if let Plan::On(workers) = &plan {
             if !workers.backend.capabilities().shared_memory && T::portable().is_none() {
                 return Err(Error::NotPortable { backend: workers.backend.name().to_owned() });
             }
             if workers.capped {
-                window = window.min(NonZeroUsize::new(n_jobs).unwrap_or(NonZeroUsize::MIN));
+                dispatch.window = ahead.min(NonZeroUsize::new(n_jobs).unwrap_or(NonZeroUsize::MIN));
             }
         }
-        Ok(Dispatch { batch_size, window, keep_going })
+        let progress = Self::progress(&settings, &plan, ahead, tasks.size_hint());
+        Ok(Ready { plan, dispatch, progress })
     }
+
+    fn fixed_size(&self) -> Result<Option<NonZeroUsize>> {
+        match self.batch_size {
+            None => Ok(None),
+            Some(size) => NonZeroUsize::new(size).map(Some).ok_or(Error::ZeroBatchSize),
+        }
+    }
+
+    /// `None` for a call that prints nothing.
+    fn progress(
+        settings: &Settings,
+        plan: &Plan,
+        ahead: NonZeroUsize,
+        (least, most): (usize, Option<usize>),
+    ) -> Option<Progress> {
+        let verbose = settings.verbose.filter(|verbose| *verbose > 0)?;
+        let progress = Progress::new(Outline {
+            verbose,
+            n_jobs: settings.n_jobs.unwrap_or(NJobs::from(1)).to_string(),
+            total: most.filter(|most| *most == least),
+            pre_dispatch: ahead.get(),
+        });
+        if let Plan::On(workers) = plan {
+            progress.started(workers.backend.name(), workers.n_jobs);
+        }
+        Some(progress)
+    }
+}
+
+/// A call whose settings are in order.
+struct Ready {
+    plan: Plan,
+    dispatch: Dispatch,
+    progress: Option<Progress>,
 }
 
 /// The number of workers a loop with this `n_jobs` would have here: on the backend the surrounding

@@ -69,7 +69,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Task + 'scope,
         S: Sink<T> + 'scope,
     {
-        let ticket = Ticket::new(&self.latch);
+        let ticket = Some(Ticket::new(&self.latch));
         let batch: Box<dyn Batch + 'scope> = Box::new(Submitted { batch, ticket });
         // SAFETY: only the lifetime changes. What the batch may touch lives for `'scope`, and
         // `scope` does not end before the batch's ticket was dropped; see the head of the module.
@@ -83,6 +83,15 @@ impl<'scope> Scope<'scope, '_> {
     pub(crate) fn wake(&self) {
         self.latch.owner.unpark();
     }
+}
+
+/// Hands a batch that borrows nothing to `backend`.
+pub(crate) fn submit_owned<T, S>(backend: &dyn Backend, batch: TaskBatch<T, S>)
+where
+    T: Task + 'static,
+    S: Sink<T> + 'static,
+{
+    backend.submit(Box::new(Submitted { batch, ticket: None }));
 }
 
 /// Calls `body` with a scope, and then waits until every batch submitted to it is gone.
@@ -149,7 +158,8 @@ impl Drop for Guard<'_> {
 /// A batch in the hands of a backend. The order of its fields is part of the argument above.
 struct Submitted<T: Task, S: Sink<T>> {
     batch: TaskBatch<T, S>,
-    ticket: Ticket,
+    /// `None` for a batch that borrows nothing.
+    ticket: Option<Ticket>,
 }
 
 impl<T: Task, S: Sink<T>> Batch for Submitted<T, S> {

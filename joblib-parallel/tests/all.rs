@@ -22,6 +22,9 @@ mod properties;
 #[cfg(feature = "threads")]
 #[path = "all/run.rs"]
 mod run;
+/// Results one by one.
+#[path = "all/stream.rs"]
+mod stream;
 /// Fails a test that hangs.
 #[path = "all/watchdog.rs"]
 mod watchdog;
