@@ -44,4 +44,23 @@ fn main() {
     measure("threads, batches of one", 1_000_000, |n| {
         threads().batch_size(1).run((0..n).map(|i| delayed(move || nothing(i)))).unwrap()
     });
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    {
+        let processes = || Parallel::new().n_jobs(2).backend("processes");
+        measure("processes, automatic", 1_000_000, |n| {
+            processes().run((0..n).map(|i| delayed!(nothing(i)))).unwrap()
+        });
+        measure("processes, batches of one", 50_000, |n| {
+            processes().batch_size(1).run((0..n).map(|i| delayed!(nothing(i)))).unwrap()
+        });
+        measure("processes, a call of one task", 1, |n| {
+            processes().run((0..n).map(|i| delayed!(nothing(i)))).unwrap()
+        });
+    }
+    measure("threads, stream, automatic", 1_000_000, |n| {
+        threads()
+            .stream((0..n).map(|i| delayed(move || nothing(i))))
+            .collect::<Result<_, _>>()
+            .unwrap()
+    });
 }

@@ -15,6 +15,10 @@ mod misbehaviour;
 #[cfg(feature = "threads")]
 #[path = "all/nested.rs"]
 mod nested;
+/// Tasks in worker processes.
+#[cfg(all(feature = "processes", target_os = "linux"))]
+#[path = "all/processes.rs"]
+mod processes;
 /// Every way to run tasks gives what a plain loop gives.
 #[path = "all/properties.rs"]
 mod properties;

@@ -1,0 +1,126 @@
+use joblib_backends::Failure;
+use joblib_parallel::{Error, Parallel, ParallelConfig, delayed, effective_n_jobs};
+use ndarray::{Array2, ArrayView1};
+
+use crate::watchdog::must_end;
+
+fn processes() -> Parallel {
+    Parallel::new().n_jobs(2).backend("processes")
+}
+
+fn square(n: u64) -> u64 {
+    n * n
+}
+
+fn die_at(n: u32, fatal: u32) -> u32 {
+    if n == fatal {
+        std::process::abort();
+    }
+    n
+}
+
+fn panic_at(n: u32, fatal: u32) -> u32 {
+    assert!(n != fatal, "{n} is fatal");
+    n
+}
+
+fn row_sums(matrix: &Array2<f64>, scale: f64) -> Vec<f64> {
+    matrix.rows().into_iter().map(|row: ArrayView1<f64>| row.sum() * scale).collect()
+}
+
+#[test]
+fn results_come_in_order_from_other_processes() {
+    let squares = must_end(|| processes().run((0..5000).map(|n| delayed!(square(n)))).unwrap());
+    assert!(squares.into_iter().eq((0..5000).map(square)));
+    let ids = processes().run((0..8).map(|_| delayed!(std::process::id()))).unwrap();
+    assert!(ids.iter().all(|id| *id != std::process::id()));
+}
+
+#[test]
+fn arrays_travel_by_reference() {
+    let matrix = Array2::from_shape_fn((3, 1000), |(i, j)| (i * j) as f64);
+    let scales = (1..=4).map(|scale| delayed!(row_sums(&matrix, f64::from(scale))));
+    let sums = processes().run(scales).unwrap();
+    for (scale, sums) in (1..).zip(sums) {
+        assert_eq!(sums, row_sums(&matrix, f64::from(scale)));
+    }
+}
+
+#[test]
+fn a_panic_over_there_is_an_error_here() {
+    let error = must_end(|| processes().run((0..40).map(|n| delayed!(panic_at(n, 7)))));
+    assert_eq!(error.unwrap_err().to_string(), "task 7 (`panic_at`): panicked: 7 is fatal");
+}
+
+#[test]
+fn a_dead_worker_is_blamed_on_the_task_it_ran() {
+    let error = must_end(|| processes().run((0..40).map(|n| delayed!(die_at(n, 7)))));
+    let Error::Task(error) = error.unwrap_err() else { panic!("no task to blame") };
+    assert_eq!((error.task(), error.function()), (7, Some("die_at")));
+    let text = error.to_string();
+    assert!(text.starts_with("task 7 (`die_at`): worker process "), "{text}");
+    assert!(text.contains(" died, signal 6 (SIGABRT), after "), "{text}");
+}
+
+#[test]
+fn a_dead_worker_costs_one_task() {
+    let each = must_end(|| {
+        processes().batch_size(8).run_each((0..64).map(|n| delayed!(die_at(n, 21)))).unwrap()
+    });
+    for (n, result) in (0..).zip(each) {
+        match result {
+            Ok(value) => assert_eq!(value, n),
+            Err(error) => {
+                assert_eq!((error.task(), n), (21, 21));
+                assert!(matches!(error.failure(), Failure::WorkerDied { .. }));
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_work_across_processes() {
+    let sum: u64 = must_end(|| {
+        processes().stream((0..300).map(|n| delayed!(square(n)))).map(Result::unwrap).sum()
+    });
+    assert_eq!(sum, (0..300).map(square).sum());
+    let words = ["one".to_owned(), "three".to_owned()];
+    let lengths = processes()
+        .stream_scope(words.iter().map(|word| delayed!(str::len(word))), |lengths| {
+            lengths.map(Result::unwrap).collect::<Vec<_>>()
+        })
+        .unwrap();
+    assert_eq!(lengths, [3, 5]);
+}
+
+#[test]
+fn one_worker_is_the_caller_itself() {
+    let ids = processes().n_jobs(1).run([delayed!(std::process::id())]).unwrap();
+    assert_eq!(ids, [std::process::id()]);
+}
+
+#[test]
+fn inside_a_worker_calls_run_in_sequence() {
+    fn workers_inside(n_jobs: i32) -> usize {
+        let configured = ParallelConfig::new().backend("processes");
+        configured.scope(|| effective_n_jobs(n_jobs).unwrap())
+    }
+    assert_eq!(processes().run([delayed!(workers_inside(4))]).unwrap(), [1]);
+}
+
+#[test]
+fn closures_are_refused_before_anything_runs() {
+    assert!(matches!(processes().run([delayed(|| ())]), Err(Error::NotPortable { .. })));
+}
+
+#[cfg(feature = "threads")]
+#[test]
+fn tasks_on_threads_may_use_processes() {
+    let ids = must_end(|| {
+        let tasks = (0..4).map(|_| {
+            delayed(|| processes().run((0..4).map(|_| delayed!(std::process::id()))).unwrap())
+        });
+        Parallel::new().n_jobs(2).run(tasks).unwrap().concat()
+    });
+    assert!(ids.iter().all(|id| *id != std::process::id()));
+}
