@@ -6,3 +6,15 @@
 /// Arrays are recognised behind every type that is promised, with their own memory.
 #[path = "all/array.rs"]
 mod array;
+
+/// Bytes that were cut, flipped, made up or never written end in an error, without harm.
+#[path = "all/damage.rs"]
+mod damage;
+
+/// Files appear complete or not at all, compressed as they are called, and are read by content.
+#[path = "all/files.rs"]
+mod files;
+
+/// Whatever serde can say comes back as it was, from files and from messages.
+#[path = "all/values.rs"]
+mod values;

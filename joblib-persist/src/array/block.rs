@@ -36,7 +36,7 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    pub(super) fn of_slice<E: Element>(elements: &'a [E]) -> Self {
+    pub(crate) fn of_slice<E: Element>(elements: &'a [E]) -> Self {
         let memory = Some(parts::bytes_of(elements));
         Block { kind: Kind::Sequence, order: Order::C, parts: Parts::of_slice(elements), memory }
     }

@@ -136,12 +136,16 @@ pub unsafe trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    pub trait Sealed {
+        const ZERO: Self;
+    }
 }
 
 macro_rules! elements {
-    ($($element:ty => $dtype:ident),* $(,)?) => {$(
-        impl sealed::Sealed for $element {}
+    ($($element:ty => $dtype:ident = $zero:expr),* $(,)?) => {$(
+        impl sealed::Sealed for $element {
+            const ZERO: Self = $zero;
+        }
         const _: () = assert!(cfg!(target_endian = "little"), "files are little-endian");
 
         // SAFETY: a primitive number, or (`Complex`, `repr(C)`) two of them: no padding, no
@@ -153,27 +157,27 @@ macro_rules! elements {
 }
 
 elements! {
-    bool => Bool,
-    u8 => U8,
-    i8 => I8,
-    u16 => U16,
-    i16 => I16,
-    u32 => U32,
-    i32 => I32,
-    u64 => U64,
-    i64 => I64,
-    u128 => U128,
-    i128 => I128,
-    f32 => F32,
-    f64 => F64,
-    Complex<f32> => C64,
-    Complex<f64> => C128,
+    bool => Bool = false,
+    u8 => U8 = 0,
+    i8 => I8 = 0,
+    u16 => U16 = 0,
+    i16 => I16 = 0,
+    u32 => U32 = 0,
+    i32 => I32 = 0,
+    u64 => U64 = 0,
+    i64 => I64 = 0,
+    u128 => U128 = 0,
+    i128 => I128 = 0,
+    f32 => F32 = 0.0,
+    f64 => F64 = 0.0,
+    Complex<f32> => C64 = Complex::new(0.0, 0.0),
+    Complex<f64> => C128 = Complex::new(0.0, 0.0),
 }
 
 #[cfg(target_pointer_width = "64")]
 elements! {
-    usize => U64,
-    isize => I64,
+    usize => U64 = 0,
+    isize => I64 = 0,
 }
 
 #[cfg(test)]

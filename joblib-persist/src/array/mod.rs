@@ -37,14 +37,20 @@
 //! its speed.
 
 mod block;
+mod destination;
 mod element;
+mod memory;
 mod origin;
 mod parts;
+mod probe;
 mod table;
 
 pub use block::{Block, Kind, Order};
 pub use element::{DType, Element};
 pub use origin::Origin;
+
+pub(crate) use destination::Destination;
+pub(crate) use memory::{Elements, read_bytes};
 
 /// The name under which `ndarray` serializes an array, as a struct of [`STRUCT_FIELDS`].
 pub const STRUCT_NAME: &str = "Array";

@@ -95,7 +95,7 @@ macro_rules! for_each_element {
         $add::<isize>(&mut $table);
     };
 }
-use for_each_element;
+pub(super) use for_each_element;
 
 fn add_slices<E: Element>(table: &mut Table) {
     macro_rules! add {

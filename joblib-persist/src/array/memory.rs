@@ -1,0 +1,158 @@
+//! The memory of arrays that are being loaded.
+
+#![allow(unsafe_code, reason = "sees elements as bytes, and asks the allocator for zeroed memory")]
+
+use std::alloc::{self, Layout};
+
+use super::element::Element;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::Description;
+
+/// The most bytes reserved ahead of those that arrived, if nobody knows how many will.
+const AHEAD: usize = 16 << 20;
+
+/// How much is made ready and filled at a time while the memory grows.
+const CHUNK: usize = 256 * 1024;
+
+/// From this size on, huge pages save more than they cost.
+const HUGE: usize = 4 << 20;
+
+/// The bytes of an array, as they arrive.
+pub(crate) trait Elements {
+    /// How many bytes can arrive at most, if that is known.
+    fn available(&self) -> Option<u64>;
+
+    /// Fills `bytes` with the next ones.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
+
+    /// Called once, behind the last byte: compares what was filled with its checksum.
+    fn finish(&mut self) -> Result<()>;
+}
+
+/// Reads the elements of an array into memory of their own.
+pub(super) fn read<E: Element>(
+    description: &Description,
+    elements: &mut dyn Elements,
+) -> Result<Vec<E>> {
+    description.expect(E::DTYPE)?;
+    read_as(description, elements)
+}
+
+/// Reads the elements of an array, of whatever type, as bytes.
+pub(crate) fn read_bytes(
+    description: &Description,
+    elements: &mut dyn Elements,
+) -> Result<Vec<u8>> {
+    let bytes = read_as(description, elements)?;
+    if description.dtype.accepts(&bytes) { Ok(bytes) } else { Err(no_bools()) }
+}
+
+fn read_as<E: Element>(description: &Description, elements: &mut dyn Elements) -> Result<Vec<E>> {
+    let bytes = description.byte_len()?;
+    let len = bytes / size_of::<E>();
+    let vec = match elements.available() {
+        Some(available) if available < bytes as u64 => return Err(too_long(bytes, available)),
+        Some(_) => read_at_once(len, elements)?,
+        None => read_growing(len, elements)?,
+    };
+    elements.finish()?;
+    Ok(vec)
+}
+
+#[cold]
+fn too_long(bytes: usize, available: u64) -> Error {
+    Error::damaged(format!("an array of {bytes} bytes where only {available} are left"))
+}
+
+#[cold]
+fn no_bools() -> Error {
+    Error::damaged("an array of bool holds bytes other than 0 and 1")
+}
+
+fn read_at_once<E: Element>(len: usize, elements: &mut dyn Elements) -> Result<Vec<E>> {
+    let mut vec = zeroed(len)?;
+    fill(&mut vec, elements)?;
+    Ok(vec)
+}
+
+/// Reserves at most as much as was received, or [`AHEAD`], before it arrives.
+fn read_growing<E: Element>(len: usize, elements: &mut dyn Elements) -> Result<Vec<E>> {
+    let mut vec: Vec<E> = Vec::new();
+    while vec.len() < len {
+        let ahead = vec.len().max(AHEAD / size_of::<E>());
+        let until = len.min(vec.len() + ahead);
+        vec.try_reserve_exact(until - vec.len()).map_err(|_| out_of_memory::<E>(len))?;
+        advise(vec.spare_capacity_mut());
+        while vec.len() < until {
+            let start = vec.len();
+            vec.resize(until.min(start + CHUNK / size_of::<E>()), E::ZERO);
+            fill(&mut vec[start..], elements)?;
+        }
+    }
+    Ok(vec)
+}
+
+fn fill<E: Element>(vec: &mut [E], elements: &mut dyn Elements) -> Result<()> {
+    // SAFETY: an `Element` has no padding, so its bytes are initialized; the slice is borrowed
+    // mutably; what is written is checked below, or any bit pattern is valid.
+    let bytes =
+        unsafe { std::slice::from_raw_parts_mut(vec.as_mut_ptr().cast::<u8>(), size_of_val(vec)) };
+    if E::DTYPE.accepts(&[2]) {
+        return elements.fill(bytes);
+    }
+    // Not every byte is a `bool`: nothing may be written to `vec` that is not one.
+    let mut scratch = vec![0; bytes.len().min(CHUNK)];
+    for chunk in bytes.chunks_mut(CHUNK) {
+        let scratch = &mut scratch[..chunk.len()];
+        elements.fill(scratch)?;
+        if !E::DTYPE.accepts(scratch) {
+            return Err(no_bools());
+        }
+        chunk.copy_from_slice(scratch);
+    }
+    Ok(())
+}
+
+/// Zeros of `len` elements, straight from the system if they are many: no page is touched yet.
+fn zeroed<E: Element>(len: usize) -> Result<Vec<E>> {
+    let layout = Layout::array::<E>(len).map_err(|_| out_of_memory::<E>(len))?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout's size is not zero.
+    let start = unsafe { alloc::alloc_zeroed(layout) };
+    if start.is_null() {
+        return Err(out_of_memory::<E>(len));
+    }
+    // SAFETY: allocated by the global allocator with the layout of `len` elements; zero bytes are
+    // a valid `Element`.
+    let mut vec = unsafe { Vec::from_raw_parts(start.cast::<E>(), len, len) };
+    advise(vec.as_mut_slice());
+    Ok(vec)
+}
+
+#[cold]
+fn out_of_memory<E>(len: usize) -> Error {
+    Error::new(ErrorKind::OutOfMemory { bytes: (len * size_of::<E>()) as u64 })
+}
+
+/// Asks for huge pages behind memory that was not touched yet: most of the time of a large load
+/// goes into page faults.
+fn advise<T>(memory: &mut [T]) {
+    let bytes = size_of_val(memory);
+    if bytes < HUGE {
+        return;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let start = memory.as_mut_ptr().cast::<u8>();
+        let offset = start.align_offset(PAGE);
+        let len = (bytes - offset) / PAGE * PAGE;
+        // SAFETY: the range lies within memory that is borrowed mutably; the advice changes how
+        // it is backed, not what it holds. A refusal costs only speed.
+        unsafe {
+            libc::madvise(start.add(offset).cast(), len, libc::MADV_HUGEPAGE);
+        }
+    }
+}

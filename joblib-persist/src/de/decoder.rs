@@ -1,0 +1,279 @@
+//! Bytes as items, and the shapes and variants that were defined.
+
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+
+use super::arrays::Inline;
+use super::source::Source;
+use crate::array::Elements;
+use crate::error::{Error, ErrorKind, Result, Segment};
+use crate::format::{Description, MAX_DEPTH, NAME_MAX, tag};
+
+/// Reads one value from a source.
+pub(crate) struct Decoder<S> {
+    pub(super) source: S,
+    /// How much of the current frame was used.
+    pub(super) at: usize,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) variants: Vec<Variant>,
+    depth: u32,
+    failed: bool,
+}
+
+/// The fields of a struct, as its definition names them.
+pub(super) struct Shape {
+    pub(super) fields: Rc<[Box<str>]>,
+    /// The wanted fields and the visitor, by address, that may be given the fields in order.
+    pub(super) positional_for: (usize, usize),
+}
+
+pub(super) struct Variant {
+    pub(super) name: Rc<str>,
+    pub(super) kind: VariantKind,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum VariantKind {
+    Unit,
+    Newtype,
+    Tuple,
+    Struct,
+}
+
+impl VariantKind {
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            VariantKind::Unit => "unit variant",
+            VariantKind::Newtype => "newtype variant",
+            VariantKind::Tuple => "tuple variant",
+            VariantKind::Struct => "struct variant",
+        }
+    }
+}
+
+impl<S: Source> Decoder<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Decoder { source, at: 0, shapes: Vec::new(), variants: Vec::new(), depth: 0, failed: false }
+    }
+
+    /// Reads the value and returns the source, and how much of its frame was used.
+    #[inline]
+    pub(crate) fn decode<T: DeserializeOwned>(mut self) -> Result<(T, S, usize)> {
+        let value = T::deserialize(&mut self)?;
+        if self.failed {
+            return Err(Error::damaged("a `Deserialize` went on after an error"));
+        }
+        Ok((value, self.source, self.at))
+    }
+
+    /// Notes that part of an item was left unread, and where.
+    #[cold]
+    pub(super) fn failed(&mut self, error: Error, segment: Segment) -> Error {
+        self.failed = true;
+        error.within(segment)
+    }
+
+    /// Runs `read` one level deeper.
+    #[inline]
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Error::new(ErrorKind::TooDeep));
+        }
+        self.depth += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    /// The first byte of the next item, which stays there.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<u8> {
+        match self.source.frame().get(self.at) {
+            Some(&byte) => Ok(byte),
+            None => self.peek_next_frame(),
+        }
+    }
+
+    #[cold]
+    fn peek_next_frame(&mut self) -> Result<u8> {
+        self.source.next_frame()?;
+        self.at = 0;
+        self.source.frame().first().copied().ok_or_else(cut_item)
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self) -> Result<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// The rest of an item: bytes that must lie in the same frame.
+    #[inline]
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let rest = self.source.frame().get(self.at..).unwrap_or_default();
+        let bytes = rest.first_chunk().copied().ok_or_else(cut_item)?;
+        self.at += N;
+        Ok(bytes)
+    }
+
+    /// Hands on `len` bytes that must lie in the same frame.
+    #[inline]
+    pub(super) fn slice<T>(
+        &mut self,
+        len: usize,
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let rest = self.source.frame().get(self.at..).unwrap_or_default();
+        let bytes = rest.get(..len).ok_or_else(cut_item)?;
+        self.at += len;
+        read(bytes)
+    }
+
+    #[inline]
+    pub(super) fn text<T>(
+        &mut self,
+        len: usize,
+        read: impl FnOnce(&str) -> Result<T>,
+    ) -> Result<T> {
+        self.slice(len, |bytes| read(std::str::from_utf8(bytes).map_err(|_| not_utf8())?))
+    }
+
+    /// A number that is written as an integer item.
+    #[inline]
+    pub(super) fn number(&mut self) -> Result<u64> {
+        match self.byte()? {
+            byte @ 0..=tag::INT_MAX => Ok(byte.into()),
+            tag::U8 => Ok(u8::from_le_bytes(self.take()?).into()),
+            tag::U16 => Ok(u16::from_le_bytes(self.take()?).into()),
+            tag::U32 => Ok(u32::from_le_bytes(self.take()?).into()),
+            tag::U64 => Ok(u64::from_le_bytes(self.take()?)),
+            found => Err(unexpected(found, "a length or number")),
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&mut self) -> Result<usize> {
+        usize::try_from(self.number()?).map_err(|_| Error::damaged("a length is too large"))
+    }
+
+    /// The name of a struct, field, enum or variant.
+    pub(super) fn name<T>(&mut self, read: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let len = match self.byte()? {
+            short @ tag::SHORT_TEXT..=tag::SHORT_TEXT_END => usize::from(short - tag::SHORT_TEXT),
+            tag::TEXT => self.len()?,
+            found => return Err(unexpected(found, "a name")),
+        };
+        if len > NAME_MAX {
+            return Err(Error::damaged(format!("a name of {len} bytes")));
+        }
+        self.text(len, read)
+    }
+
+    pub(super) fn owned_name(&mut self) -> Result<Box<str>> {
+        self.name(|name| Ok(name.into()))
+    }
+
+    /// The description of an array, behind its tag.
+    pub(super) fn description(&mut self) -> Result<Description> {
+        let mut description = Description::from_head(self.take()?)?;
+        for len in description.shape_mut() {
+            *len = self.number()?;
+        }
+        Ok(description)
+    }
+
+    /// Hands on the elements of an array whose description was read.
+    pub(super) fn elements<T>(
+        &mut self,
+        tag: u8,
+        read: impl FnOnce(&mut dyn Elements) -> Result<T>,
+    ) -> Result<T> {
+        if tag == tag::SMALL {
+            return read(&mut Inline { decoder: self });
+        }
+        self.end_of_frame()?;
+        let blocks = self.source.blocks()?;
+        blocks.begin()?;
+        read(blocks)
+    }
+
+    pub(super) fn skip_elements(&mut self, tag: u8, description: &Description) -> Result<()> {
+        let len = description.byte_len()?;
+        if tag == tag::SMALL {
+            return self.slice(len, |_| Ok(()));
+        }
+        self.end_of_frame()?;
+        let blocks = self.source.blocks()?;
+        blocks.begin()?;
+        blocks.skip(len)
+    }
+
+    pub(super) fn end_of_frame(&self) -> Result<()> {
+        if self.at == self.source.frame().len() {
+            Ok(())
+        } else {
+            Err(Error::damaged("an array that is not the last item of its frame"))
+        }
+    }
+
+    pub(super) fn shape(&self, shape: usize) -> Result<&Shape> {
+        self.shapes.get(shape).ok_or_else(|| undefined("shape", shape))
+    }
+
+    pub(super) fn define_shape(&mut self, fields: Vec<Box<str>>) {
+        self.shapes.push(Shape { fields: fields.into(), positional_for: (0, 0) });
+    }
+
+    /// The variant behind a `VARIANT` or `VARIANT_NEW`.
+    pub(super) fn variant(&mut self, tag: u8) -> Result<(Rc<str>, VariantKind)> {
+        if tag == tag::VARIANT_NEW {
+            self.define_variant()?;
+            let new = self.variants.len() - 1;
+            return self.known_variant(new);
+        }
+        let variant = self.len()?;
+        self.known_variant(variant)
+    }
+
+    fn known_variant(&self, variant: usize) -> Result<(Rc<str>, VariantKind)> {
+        let known = self.variants.get(variant).ok_or_else(|| undefined("variant", variant))?;
+        Ok((Rc::clone(&known.name), known.kind))
+    }
+
+    fn define_variant(&mut self) -> Result<()> {
+        self.name(|_enumeration| Ok(()))?;
+        self.number()?;
+        let name = self.name(|name| Ok(name.into()))?;
+        let kind = match self.byte()? {
+            0 => VariantKind::Unit,
+            1 => VariantKind::Newtype,
+            2 => VariantKind::Tuple,
+            3 => VariantKind::Struct,
+            _ => return Err(Error::damaged("a variant of unknown kind")),
+        };
+        self.variants.push(Variant { name, kind });
+        Ok(())
+    }
+}
+
+#[cold]
+fn cut_item() -> Error {
+    Error::damaged("an item is longer than its frame")
+}
+
+#[cold]
+pub(super) fn not_utf8() -> Error {
+    Error::damaged("text that is not UTF-8")
+}
+
+#[cold]
+fn undefined(what: &str, number: usize) -> Error {
+    Error::damaged(format!("{what} {number} is not defined"))
+}
+
+#[cold]
+pub(super) fn unexpected(found: u8, wanted: &str) -> Error {
+    Error::damaged(format!("{} (tag {found:#04x}) found, {wanted} wanted", tag::describe(found)))
+}

@@ -1,0 +1,14 @@
+//! From the items of FORMAT.md to serde. One core for files and messages: they differ in the
+//! [`Source`] the items come from.
+
+mod arrays;
+mod compound;
+mod decoder;
+mod enums;
+mod skip;
+mod source;
+mod structs;
+mod value;
+
+pub(crate) use decoder::Decoder;
+pub(crate) use source::{Blocks, Source};

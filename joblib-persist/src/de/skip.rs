@@ -1,0 +1,107 @@
+//! Passing over an item and its contents. What it defines is kept: later items refer to it.
+
+use std::rc::Rc;
+
+use super::decoder::{Decoder, VariantKind, unexpected};
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::format::tag;
+
+impl<S: Source> Decoder<S> {
+    /// Passes over the next item. The blocks in it are not compared with their checksums.
+    pub(super) fn skip_item(&mut self) -> Result<()> {
+        let tag = self.byte()?;
+        match tag {
+            0..=tag::INT_MAX | tag::UNIT..=tag::NONE => Ok(()),
+            tag::SHORT_TEXT..=tag::SHORT_TEXT_END => {
+                self.slice(usize::from(tag - tag::SHORT_TEXT), |_| Ok(()))
+            }
+            tag::U8 | tag::N8 => self.take::<1>().map(drop),
+            tag::U16 | tag::N16 => self.take::<2>().map(drop),
+            tag::U32 | tag::N32 | tag::F32 | tag::CHAR => self.take::<4>().map(drop),
+            tag::U64 | tag::N64 | tag::F64 => self.take::<8>().map(drop),
+            tag::U128 | tag::N128 => self.take::<16>().map(drop),
+            tag::TEXT | tag::BYTES => {
+                let len = self.len()?;
+                self.slice(len, |_| Ok(()))
+            }
+            tag::ARRAY | tag::SMALL => {
+                let description = self.description()?;
+                self.skip_elements(tag, &description)
+            }
+            tag::SOME..=tag::VARIANT => self.nested(|decoder| decoder.skip_contents(tag)),
+            _ => Err(unexpected(tag, "an item")),
+        }
+    }
+
+    fn skip_contents(&mut self, tag: u8) -> Result<()> {
+        match tag {
+            tag::SOME => self.skip_item(),
+            tag::SEQ | tag::TUPLE => self.skip_items(1),
+            tag::MAP => self.skip_items(2),
+            tag::SEQ_OPEN | tag::MAP_OPEN => self.skip_to_end(),
+            tag::STRUCT_NEW => self.skip_new_struct(),
+            tag::STRUCT | tag::STRUCT_MIXED => self.skip_struct(),
+            tag::VARIANT_NEW | tag::VARIANT => match self.variant(tag)?.1 {
+                VariantKind::Unit => Ok(()),
+                _ => self.skip_item(),
+            },
+            _ => Err(Error::damaged("an item without contents has some")),
+        }
+    }
+
+    fn skip_items(&mut self, per_entry: usize) -> Result<()> {
+        let len = self.len()?;
+        (0..len).try_for_each(|_| (0..per_entry).try_for_each(|_| self.skip_item()))
+    }
+
+    fn skip_to_end(&mut self) -> Result<()> {
+        while self.peek()? != tag::END {
+            self.skip_item()?;
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn skip_new_struct(&mut self) -> Result<()> {
+        self.name(|_struct| Ok(()))?;
+        let mut fields = Vec::new();
+        while self.peek()? != tag::END {
+            fields.push(self.owned_name()?);
+            self.skip_field()?;
+        }
+        self.at += 1;
+        self.define_shape(fields);
+        Ok(())
+    }
+
+    fn skip_struct(&mut self) -> Result<()> {
+        let number = self.len()?;
+        let fields = Rc::clone(&self.shape(number)?.fields);
+        for _ in fields.iter() {
+            if self.peek()? == tag::OTHER {
+                self.at += 1;
+                return self.skip_others();
+            }
+            self.skip_field()?;
+        }
+        Ok(())
+    }
+
+    fn skip_others(&mut self) -> Result<()> {
+        while self.peek()? != tag::END {
+            self.name(|_field| Ok(()))?;
+            self.skip_item()?;
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn skip_field(&mut self) -> Result<()> {
+        if self.peek()? == tag::SKIP {
+            self.at += 1;
+            return Ok(());
+        }
+        self.skip_item()
+    }
+}

@@ -1,0 +1,177 @@
+//! Writing a value in frames and blocks.
+
+use std::io::{self, Write};
+
+use crate::array::Block;
+use crate::error::{Error, Result};
+use crate::format::checksum::{self, BlockChecksum};
+use crate::format::envelope::{self, FRAME_HEADER_LEN, Footer, FrameHeader, Next};
+use crate::format::{FRAME_MAX, padding};
+use crate::ser::{Mark, Sink};
+
+/// The buffer is handed on when it holds this much, and blocks of this much go past it.
+const BUFFER: usize = 128 * 1024;
+
+/// The most bytes of a block that are hashed and then written while still in the cache.
+const CHUNK: usize = 256 * 1024;
+
+/// Where the bytes of values go.
+pub(crate) trait Output: Write {
+    /// Says that `len` bytes will follow in one piece: a file can be given the room at once.
+    fn expect(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// Any writer.
+pub(crate) struct Plain<W>(pub(crate) W);
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Output for Plain<W> {
+    fn expect(&mut self, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Cuts the items of one value into frames.
+pub(crate) struct FrameSink<'w> {
+    output: &'w mut dyn Output,
+    /// Finished frames and small blocks, then the header and the payload of the current frame.
+    buffer: Vec<u8>,
+    /// Where the payload of the current frame starts in the buffer.
+    payload: usize,
+    /// How many bytes of the value went to the output.
+    written: u64,
+    frames: u32,
+    blocks: u32,
+}
+
+impl<'w> FrameSink<'w> {
+    pub(crate) fn new(output: &'w mut dyn Output) -> Self {
+        let mut buffer = Vec::with_capacity(512);
+        buffer.extend_from_slice(&envelope::header());
+        let mut sink = FrameSink { output, buffer, payload: 0, written: 0, frames: 0, blocks: 0 };
+        sink.begin_frame();
+        sink
+    }
+
+    /// Ends the value.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.end_frame(Next::Footer);
+        let value_len = self.offset() + envelope::FOOTER_LEN as u64;
+        let footer = Footer { value_len, frames: self.frames, blocks: self.blocks };
+        self.buffer.extend_from_slice(&footer.encode());
+        self.write_buffer()
+    }
+
+    fn begin_frame(&mut self) {
+        self.buffer.extend_from_slice(&[0; FRAME_HEADER_LEN]);
+        self.payload = self.buffer.len();
+        self.frames = self.frames.wrapping_add(1);
+    }
+
+    fn end_frame(&mut self, next: Next) {
+        let (before, payload) = self.buffer.split_at_mut(self.payload);
+        let header = FrameHeader::of(payload, next).encode();
+        before[self.payload - FRAME_HEADER_LEN..].copy_from_slice(&header);
+    }
+
+    fn offset(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_frame(&mut self) -> Result<()> {
+        self.end_frame(Next::Frame);
+        if self.buffer.len() >= BUFFER {
+            self.write_buffer()?;
+        }
+        self.begin_frame();
+        Ok(())
+    }
+
+    fn write_buffer(&mut self) -> Result<()> {
+        self.output.write_all(&self.buffer).map_err(writing)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Writes a block past the buffer.
+    fn write_block(&mut self, block: &Block<'_>) -> Result<u64> {
+        self.write_buffer()?;
+        self.output.expect(block.byte_len() as u64).map_err(writing)?;
+        let mut checksum = BlockChecksum::new();
+        block.try_for_each_chunk(|bytes| {
+            bytes.chunks(CHUNK).try_for_each(|chunk| {
+                checksum.update(chunk);
+                self.output.write_all(chunk).map_err(writing)
+            })
+        })?;
+        self.written += block.byte_len() as u64;
+        Ok(checksum.finish())
+    }
+
+    fn append_block(&mut self, block: &Block<'_>) -> Result<u64> {
+        let start = self.buffer.len();
+        block.try_for_each_chunk(|bytes| {
+            self.buffer.extend_from_slice(bytes);
+            Ok::<_, Error>(())
+        })?;
+        Ok(checksum::of_block(&self.buffer[start..]))
+    }
+}
+
+fn writing(source: io::Error) -> Error {
+    Error::io("writing", source)
+}
+
+impl Sink for FrameSink<'_> {
+    const BLOCKS: bool = true;
+
+    #[inline]
+    fn room(&mut self, len: usize) -> Result<&mut Vec<u8>> {
+        if self.buffer.len() + len > self.payload + FRAME_MAX {
+            self.next_frame()?;
+        }
+        Ok(&mut self.buffer)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<()> {
+        self.end_frame(Next::Block);
+        self.blocks = self.blocks.wrapping_add(1);
+        let padded = self.buffer.len() + padding(self.offset());
+        self.buffer.resize(padded, 0);
+        let checksum = if block.byte_len() >= BUFFER {
+            self.write_block(block)?
+        } else {
+            self.append_block(block)?
+        };
+        self.buffer.extend_from_slice(&checksum.to_le_bytes());
+        if self.buffer.len() >= BUFFER {
+            self.write_buffer()?;
+        }
+        self.begin_frame();
+        Ok(())
+    }
+
+    #[inline]
+    fn mark(&self) -> Mark {
+        Mark { frame: self.frames, at: self.buffer.len() }
+    }
+
+    #[inline]
+    fn replace(&mut self, mark: Mark, tag: u8) {
+        if mark.frame == self.frames {
+            self.buffer[mark.at] = tag;
+        }
+    }
+}

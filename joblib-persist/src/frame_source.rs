@@ -1,0 +1,263 @@
+//! Reading a value from frames and blocks.
+
+use std::io::{self, Read};
+
+use crate::array::Elements;
+use crate::de::{Blocks, Source};
+use crate::error::{Error, Result};
+use crate::format::checksum::{self, BlockChecksum};
+use crate::format::envelope::{
+    self, FOOTER_LEN, FRAME_HEADER_LEN, Footer, FrameHeader, HEADER_LEN, Next,
+};
+use crate::format::padding;
+
+/// The most bytes of a block that are read and then hashed while still in the cache.
+const CHUNK: usize = 256 * 1024;
+
+const CHECKSUM_LEN: usize = 8;
+
+/// Where the bytes of values come from.
+pub(crate) trait Input: Read {
+    /// How many bytes are left at most, if that is known.
+    fn remaining(&self) -> Option<u64>;
+
+    /// Passes over `len` bytes.
+    fn skip(&mut self, len: u64) -> io::Result<()>;
+}
+
+/// Any reader.
+pub(crate) struct Plain<R>(pub(crate) R);
+
+impl<R: Read> Read for Plain<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
+    }
+
+    fn read_exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact(bytes)
+    }
+}
+
+impl<R: Read> Input for Plain<R> {
+    fn remaining(&self) -> Option<u64> {
+        None
+    }
+
+    fn skip(&mut self, len: u64) -> io::Result<()> {
+        if io::copy(&mut self.0.by_ref().take(len), &mut io::sink())? == len {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
+    }
+}
+
+/// Gives the frames and blocks of one value. Takes no byte that is not the value's.
+pub(crate) struct FrameSource<'r> {
+    input: &'r mut dyn Input,
+    /// The payload of the current frame, and behind it what was read along with it.
+    buffer: Vec<u8>,
+    payload: usize,
+    /// What follows the current frame.
+    next: Next,
+    /// The header of the next frame, if it was read.
+    header: Option<FrameHeader>,
+    /// How many bytes of the value were read.
+    offset: u64,
+    frames: u32,
+    blocks: u32,
+    /// The checksum of the current block so far; absent if it is not to be compared.
+    checksum: Option<BlockChecksum>,
+    verify: bool,
+}
+
+impl<'r> FrameSource<'r> {
+    /// Starts to read a value.
+    pub(crate) fn open(input: &'r mut dyn Input, verify: bool) -> Result<Self> {
+        let mut source = FrameSource {
+            input,
+            buffer: Vec::new(),
+            payload: 0,
+            next: Next::Frame,
+            header: None,
+            offset: 0,
+            frames: 0,
+            blocks: 0,
+            checksum: None,
+            verify,
+        };
+        source.read_header()?;
+        source.advance()?;
+        Ok(source)
+    }
+
+    /// Ends the value, of whose current frame `used` bytes were used.
+    pub(crate) fn finish(mut self, used: usize) -> Result<()> {
+        if self.next == Next::Block && self.header.is_some() {
+            self.advance()?;
+        } else if used != self.payload {
+            return Err(leftover());
+        }
+        if self.next != Next::Footer || (self.payload != 0 && used != self.payload) {
+            return Err(leftover());
+        }
+        let bytes = self.buffer[self.payload..].first_chunk().copied().unwrap_or([0; FOOTER_LEN]);
+        let found = Footer::decode(&bytes)?;
+        let read = Footer { value_len: self.offset, frames: self.frames, blocks: self.blocks };
+        if found != read {
+            return Err(Error::damaged(
+                "the footer does not match the frames and blocks before it",
+            ));
+        }
+        Ok(())
+    }
+
+    fn read_header(&mut self) -> Result<()> {
+        // The magic first: a foreign stream may be shorter than a header, and is not damaged.
+        let mut bytes = [0; HEADER_LEN + FRAME_HEADER_LEN];
+        let read = read_up_to(self.input, &mut bytes).map_err(|e| Error::io("reading", e))?;
+        envelope::check_start(&bytes[..read])?;
+        if read < bytes.len() {
+            return Err(Error::reading("its header", io::ErrorKind::UnexpectedEof.into()));
+        }
+        let (header, frame) = bytes.split_at(HEADER_LEN);
+        envelope::check_header(header.first_chunk().unwrap_or(&[0; HEADER_LEN]))?;
+        self.header = Some(FrameHeader::decode(*frame.first_chunk().unwrap_or(&[0; 12]))?);
+        self.offset = bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Goes on to the frame whose header was read, and reads what follows its payload along.
+    fn advance(&mut self) -> Result<()> {
+        let header = self.header.take().ok_or_else(leftover)?;
+        let along = match header.next {
+            Next::Frame => FRAME_HEADER_LEN,
+            Next::Block => 0,
+            Next::Footer => FOOTER_LEN,
+        };
+        self.read_exact_into_buffer(header.len + along)?;
+        let (payload, along) = self.buffer.split_at(header.len);
+        header.check(payload)?;
+        if header.next == Next::Frame {
+            self.header = Some(FrameHeader::decode(*along.first_chunk().unwrap_or(&[0; 12]))?);
+        }
+        self.payload = header.len;
+        self.next = header.next;
+        self.frames = self.frames.wrapping_add(1);
+        Ok(())
+    }
+
+    fn read_exact_into_buffer(&mut self, len: usize) -> Result<()> {
+        self.buffer.resize(len, 0);
+        self.input.read_exact(&mut self.buffer).map_err(|e| Error::reading("a frame", e))?;
+        self.offset += len as u64;
+        Ok(())
+    }
+
+    fn read_array<const N: usize>(&mut self, place: &'static str) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.input.read_exact(&mut bytes).map_err(|e| Error::reading(place, e))?;
+        self.offset += N as u64;
+        Ok(bytes)
+    }
+
+    /// Reads what follows a block: its checksum and the header of the next frame.
+    fn end_block(&mut self) -> Result<u64> {
+        let bytes: [u8; CHECKSUM_LEN + FRAME_HEADER_LEN] =
+            self.read_array("the end of an array")?;
+        let (checksum, header) = bytes.split_at(CHECKSUM_LEN);
+        self.header = Some(FrameHeader::decode(*header.first_chunk().unwrap_or(&[0; 12]))?);
+        self.payload = 0;
+        self.buffer.clear();
+        Ok(u64::from_le_bytes(*checksum.first_chunk().unwrap_or(&[0; 8])))
+    }
+}
+
+#[cold]
+fn leftover() -> Error {
+    Error::damaged("the frames do not end where the value does")
+}
+
+/// Reads until `bytes` is full or the input ends.
+fn read_up_to(input: &mut dyn Input, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match input.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+impl Source for FrameSource<'_> {
+    #[inline]
+    fn frame(&self) -> &[u8] {
+        &self.buffer[..self.payload]
+    }
+
+    fn next_frame(&mut self) -> Result<()> {
+        if self.next == Next::Block && self.header.is_none() {
+            return Err(Error::damaged("a block that belongs to no array"));
+        }
+        self.advance()?;
+        if self.payload == 0 { Err(leftover()) } else { Ok(()) }
+    }
+
+    fn blocks(&mut self) -> Result<&mut dyn Blocks> {
+        Ok(self)
+    }
+}
+
+impl Blocks for FrameSource<'_> {
+    fn begin(&mut self) -> Result<()> {
+        if self.next != Next::Block || self.header.is_some() {
+            return Err(Error::damaged("an array without a block"));
+        }
+        self.blocks = self.blocks.wrapping_add(1);
+        let mut zeros = [0; 64];
+        let zeros = &mut zeros[..padding(self.offset)];
+        self.input.read_exact(zeros).map_err(|e| Error::reading("front of an array", e))?;
+        self.offset += zeros.len() as u64;
+        if zeros.iter().any(|&byte| byte != 0) {
+            return Err(Error::damaged("the padding of an array is not zero"));
+        }
+        self.checksum = self.verify.then(BlockChecksum::new);
+        Ok(())
+    }
+
+    fn skip(&mut self, len: usize) -> Result<()> {
+        self.input.skip(len as u64).map_err(|e| Error::reading("an array", e))?;
+        self.offset += len as u64;
+        self.end_block()?;
+        Ok(())
+    }
+}
+
+impl Elements for FrameSource<'_> {
+    fn available(&self) -> Option<u64> {
+        self.input.remaining()
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
+        self.offset += bytes.len() as u64;
+        for chunk in bytes.chunks_mut(CHUNK) {
+            self.input.read_exact(chunk).map_err(|e| Error::reading("an array", e))?;
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let recorded = self.end_block()?;
+        let found = self.checksum.take().map(BlockChecksum::finish);
+        if found.is_some_and(|found| found != recorded) && recorded != checksum::UNKNOWN {
+            return Err(Error::damaged("the checksum of an array does not match"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Reading values.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use joblib_compress::{DecodeOptions, Registry};
+use serde::de::DeserializeOwned;
+
+use crate::de::Decoder;
+use crate::error::{Action, Error, ErrorKind, Result};
+use crate::file::FileInput;
+use crate::format::MAGIC;
+use crate::format::envelope::{FOOTER_LEN, Footer};
+use crate::frame_source::{FrameSource, Input, Plain};
+
+/// How much decompressed data is read at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// How much of a stream is read before its kind is known. Every native value is longer.
+const HEAD: usize = 28;
+
+/// Reads the value in the file at `path`, compressed or not, whatever its name.
+///
+/// Arrays are read straight into the memory they end up in. Of several values the first is read.
+///
+/// ```
+/// use joblib_persist::{dump, load};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Model {
+///     coef: ndarray::Array1<f64>,
+///     names: Vec<String>,
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("model.jbl");
+/// dump(&Model { coef: ndarray::arr1(&[0.5, -1.0]), names: vec!["age".into()] }, &path)?;
+/// let model: Model = load(&path)?;
+/// assert_eq!(model.coef[1], -1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`LoadOptions::load`].
+pub fn load<T: DeserializeOwned>(path: impl AsRef<Path>) -> Result<T> {
+    LoadOptions::new().load(path)
+}
+
+/// Reads one value from `reader`, and not a byte that is not the value's.
+///
+/// So values that were written one after the other are read by calling this again. A reader that
+/// makes a system call for each read should be buffered: a small value takes three reads.
+///
+/// A compressed stream is recognised; it is read ahead of what is needed, and as it is not known
+/// where it ends, nothing can be read from `reader` afterwards.
+///
+/// # Errors
+///
+/// As [`LoadOptions::load_from`].
+pub fn load_from<T: DeserializeOwned>(reader: impl Read) -> Result<T> {
+    LoadOptions::new().load_from(reader)
+}
+
+/// Goes to the start of the last value that was dumped to an uncompressed file, without reading
+/// what is before it, and returns its position.
+///
+/// ```
+/// use joblib_persist::{dump_to, load_from, seek_last};
+/// use std::io::Cursor;
+///
+/// let file = dump_to("a note", dump_to(&vec![0.5; 1_000_000], Vec::new())?)?;
+///
+/// let mut file = Cursor::new(file);
+/// seek_last(&mut file)?;
+/// assert_eq!(load_from::<String>(&mut file)?, "a note");
+/// # Ok::<(), joblib_persist::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Io`] if the reader fails, [`ErrorKind::Damaged`] if it does not end with a value.
+pub fn seek_last(reader: &mut (impl Read + Seek)) -> Result<u64> {
+    let end = reader.seek(SeekFrom::End(0)).map_err(reading)?;
+    let no_value = || Error::damaged("it does not end with a value");
+    let footer = end.checked_sub(FOOTER_LEN as u64).ok_or_else(no_value)?;
+    reader.seek(SeekFrom::Start(footer)).map_err(reading)?;
+    let mut bytes = [0; FOOTER_LEN];
+    reader.read_exact(&mut bytes).map_err(reading)?;
+    let start = end.checked_sub(Footer::decode(&bytes)?.value_len).ok_or_else(no_value)?;
+    reader.seek(SeekFrom::Start(start)).map_err(reading)
+}
+
+/// How to read values.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    verify: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        LoadOptions { verify: true }
+    }
+}
+
+impl LoadOptions {
+    /// The options of [`load`] and [`load_from`]: everything is compared with its checksum.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether arrays are compared with their checksums; on by default.
+    ///
+    /// Off saves about a fifth of the time for arrays that are in the system's cache. The rest of
+    /// the value is compared always.
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Reads the value in the file at `path`, compressed or not, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the file cannot be read. [`ErrorKind::Foreign`] and
+    /// [`ErrorKind::Newer`] if it is of another kind, [`ErrorKind::Compression`] if its
+    /// compression is not part of the build. [`ErrorKind::Truncated`] and [`ErrorKind::Damaged`]
+    /// if it is no longer what was written. [`ErrorKind::DType`], [`ErrorKind::Axes`],
+    /// [`ErrorKind::Mismatch`] and [`ErrorKind::Value`] if the value in it is not a `T`, with the
+    /// [place](Error::place) in the value. The error names the file.
+    pub fn load<T: DeserializeOwned>(&self, path: impl AsRef<Path>) -> Result<T> {
+        let path = path.as_ref();
+        self.load_file(path).map_err(|error| error.in_file(Action::Loading, path))
+    }
+
+    /// Reads one value from `reader`, and not a byte that is not the value's.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_from<T: DeserializeOwned>(&self, mut reader: impl Read) -> Result<T> {
+        let mut head = Vec::with_capacity(HEAD);
+        reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
+        let is_native = head.starts_with(&MAGIC);
+        let mut whole = io::Cursor::new(head).chain(reader);
+        if is_native {
+            return self.read(&mut Plain(whole));
+        }
+        self.read_compressed(Box::new(BufReader::new(&mut whole)))
+    }
+
+    fn load_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
+        let file = File::open(path).map_err(|source| Error::io("opening the file", source))?;
+        let mut file = FileInput::new(file).map_err(reading)?;
+        if file.starts_with(&MAGIC).map_err(reading)? {
+            return self.read(&mut file);
+        }
+        self.read_compressed(Box::new(file.into_reader()))
+    }
+
+    fn read_compressed<T: DeserializeOwned>(&self, reader: Box<dyn BufRead + '_>) -> Result<T> {
+        let found = Registry::global()
+            .decoder_for(reader, &DecodeOptions::new())
+            .map_err(|source| Error::new(ErrorKind::Compression { action: "reading", source }))?;
+        self.read(&mut Plain(BufReader::with_capacity(BUFFER, found.reader)))
+    }
+
+    fn read<T: DeserializeOwned>(&self, input: &mut dyn Input) -> Result<T> {
+        let source = FrameSource::open(input, self.verify)?;
+        let (value, source, used) = Decoder::new(source).decode()?;
+        source.finish(used)?;
+        Ok(value)
+    }
+}
+
+fn reading(source: io::Error) -> Error {
+    Error::io("reading", source)
+}
