@@ -25,14 +25,13 @@ pub fn completes_nested_calls(backend: Arc<dyn Backend>) {
                 call.submit(&*backend_inside, vec![echo(i)]);
             }
             while backend_inside.help(call.call()) {}
-            let answers = call.settle();
-            assert_eq!(answers.len(), 5);
+            assert_eq!(call.settle_well(), 5);
             inner.submit(&*backend_inside, vec![echo(0)]);
         };
         outer.submit(&*backend, vec![Act::local(nested)]);
     }
-    assert!(outer.settle().into_values().all(|answer| answer == Ok(vec![])));
-    assert_eq!(inner.settle().len(), 2 * workers);
+    assert_eq!(outer.settle_well(), 2 * workers);
+    assert_eq!(inner.settle_well(), 2 * workers);
 }
 
 /// A thread that is no worker of the backend has nothing to run.
@@ -58,7 +57,7 @@ pub fn aborts_what_waits_and_nothing_else(backend: Arc<dyn Backend>) {
         // Every worker still waits at the gate.
         aborted.settle();
     });
-    assert_eq!(other.settle().len(), 10);
+    assert_eq!(other.settle_well(), 10);
 }
 
 /// What runs is killed, where the backend can, and the workers are replaced.
@@ -125,7 +124,7 @@ fn with_busy_workers(backend: &Arc<dyn Backend>, body: impl FnOnce(&[Visitor])) 
         body(&visitors);
         drop(visitors);
     });
-    assert!(ledger.settle().into_values().all(|answer| answer == Ok(vec![])));
+    assert_eq!(ledger.settle_well(), n);
 }
 
 pub(super) fn assert_works(backend: &dyn Backend) {

@@ -1,6 +1,6 @@
 //! Where tasks wait, in whatever process they are, until a property lets them go.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -44,27 +44,18 @@ impl Gate {
     /// Waits for the next task to arrive.
     pub(super) fn await_visitor(&self) -> Visitor {
         let stream = self.visitors.recv_timeout(LIMIT).expect("no task has come to the gate");
-        greet(&stream);
         Visitor { _stream: stream }
     }
 
-    /// A task that has arrived unnoticed.
-    pub(super) fn other_visitor(&self) -> Option<Visitor> {
-        let stream = self.visitors.try_recv().ok()?;
-        greet(&stream);
-        Some(Visitor { _stream: stream })
+    /// Whether a further task has arrived.
+    pub(super) fn has_visitor(&self) -> bool {
+        self.visitors.try_recv().is_ok()
     }
-}
-
-/// The byte each visitor sends when it begins to wait.
-fn greet(mut stream: &TcpStream) {
-    stream.read_exact(&mut [0]).unwrap();
 }
 
 /// In a task: waits at the gate with that port.
 pub(super) fn visit(port: u16) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.write_all(&[1]).unwrap();
     // The visitor is dropped (an end of file) or its process has died (perhaps an error).
     stream.read_exact(&mut [0]).ok();
 }

@@ -56,6 +56,7 @@ macro_rules! backend_conformance {
                 answers_what_cannot_be_encoded,
                 lets_batches_submit_while_they_end,
                 runs_as_many_as_it_says,
+                gives_what_waits_to_idle_workers,
                 completes_nested_calls,
                 helps_on_its_own_threads_only,
                 aborts_what_waits_and_nothing_else,

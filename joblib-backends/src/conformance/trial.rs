@@ -220,6 +220,14 @@ impl Ledger {
         std::mem::take(&mut state.answers)
     }
 
+    /// Waits until every batch was dropped; the number of tasks, all of which must have succeeded.
+    pub(super) fn settle_well(&self) -> usize {
+        let answers = self.settle();
+        let failed: Vec<_> = answers.iter().filter(|(_, answer)| answer.is_err()).collect();
+        assert!(failed.is_empty(), "(batch, task), answer: {failed:?}");
+        answers.len()
+    }
+
     /// Waits until every batch was dropped; the answers of batch `batch`, task by task.
     pub(super) fn settle_batch(&self, batch: usize) -> Vec<Answer> {
         let answers = self.settle().into_iter();

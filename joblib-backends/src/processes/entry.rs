@@ -101,8 +101,7 @@ fn take_stdin() -> io::Result<OwnedFd> {
 /// of other libraries in the executable, on which tasks may rely.
 fn run_later_constructors(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
     let table = Image::of_this_process().constructors();
-    let own = table.iter().position(|address| *address == enter as *const () as usize);
-    for address in own.map_or(&[][..], |own| &table[own + 1..]) {
+    for address in behind(table, enter as *const () as usize) {
         // Linkers write 0 or -1 for an empty place.
         if *address != 0 && *address != usize::MAX {
             // SAFETY: the table holds functions of this type, not called so far.
@@ -110,6 +109,12 @@ fn run_later_constructors(argc: c_int, argv: *const *const c_char, envp: *const 
             constructor(argc, argv, envp);
         }
     }
+}
+
+/// The part of `table` behind `own`; empty if that is not in it.
+fn behind(table: &[usize], own: usize) -> &[usize] {
+    let own = table.iter().position(|address| *address == own);
+    own.map_or(&[], |own| &table[own + 1..])
 }
 
 #[cfg(test)]
@@ -123,6 +128,12 @@ mod tests {
         for wrong in ["", "1", "12:", ":3", "12:3:4", "a:b"] {
             assert_eq!(Invitation::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn only_what_is_behind_the_entry_is_left_to_run() {
+        assert_eq!(behind(&[1, 2, 3, 4], 2), [3, 4]);
+        assert!(behind(&[1, 2], 2).is_empty() && behind(&[1, 2], 3).is_empty());
     }
 
     #[test]

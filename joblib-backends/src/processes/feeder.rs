@@ -118,6 +118,9 @@ impl Feeder {
             bell.answer();
             return;
         };
+        if session.load() == 0 {
+            session.rest();
+        }
         let timeout = session.time_left();
         let socket = session.process().socket();
         let ready = sys::wait(Some(socket), session.has_output(), bell.as_fd(), timeout);
@@ -125,10 +128,12 @@ impl Feeder {
             bell.answer();
             let orders = self.queue.orders(self.index);
             orders.aborted.into_iter().for_each(|call| session.abort(call));
-            if orders.take_back
-                && let Some(batch) = session.take_back()
-            {
-                put_back(&self.queue, batch);
+            if orders.take_back {
+                match session.take_back() {
+                    Some(batch) => put_back(&self.queue, batch),
+                    // Just begun. Perhaps another has one.
+                    None => self.queue.ask_for_work(),
+                }
             }
             if orders.kill {
                 return self.kill();

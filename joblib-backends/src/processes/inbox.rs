@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 
 use super::sys::{self, Mode};
 
-/// An empty buffer larger than this is given back.
-const KEEP: usize = 1 << 20;
+/// What an idle buffer may keep.
+pub(super) const KEEP: usize = 1 << 20;
 
 /// Bytes that have arrived and are not used yet.
 #[derive(Debug, Default)]
@@ -28,14 +28,24 @@ impl Inbox {
         if self.used == self.bytes.len() {
             self.used = 0;
             self.bytes.clear();
-            if self.bytes.capacity() > KEEP {
-                self.bytes = Vec::new();
-            }
         } else if self.used > self.bytes.len() / 2 {
             // Moves less than was consumed since the last time.
             self.bytes.drain(..self.used);
             self.used = 0;
         }
+    }
+
+    /// Gives a large buffer back, if nothing is in it. Between large frames it is kept: touching
+    /// fresh memory for each costs as much as copying it.
+    pub(super) fn rest(&mut self) {
+        if self.bytes.is_empty() && self.is_large() {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// Whether there is something to give back.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes.capacity() > KEEP
     }
 
     /// Takes in what has arrived; 0 means that the other end is closed.

@@ -152,12 +152,21 @@ impl Queue {
             return Next::Leave;
         }
         state.posts[feeder].waits_with = Some(load);
-        let asked = if load == 0 { state.find_ahead() } else { None };
+        drop(state);
+        if load == 0 {
+            self.ask_for_work();
+        }
+        Next::Wait
+    }
+
+    /// If a worker is idle, has one of those that were sent a batch ahead give it back.
+    pub(super) fn ask_for_work(&self) {
+        let mut state = self.lock();
+        let asked = if state.idle() > 0 { state.find_ahead() } else { None };
         drop(state);
         if let Some(feeder) = asked {
             self.bells[feeder].ring();
         }
-        Next::Wait
     }
 
     /// What `feeder` was told since it last asked.
@@ -165,11 +174,11 @@ impl Queue {
         let mut state = self.lock();
         let kill = state.stage == Stage::Killing;
         let post = &mut state.posts[feeder];
-        Orders {
-            kill,
-            take_back: std::mem::take(&mut post.take_back),
-            aborted: std::mem::take(&mut post.aborted),
+        let take_back = std::mem::take(&mut post.take_back);
+        if take_back {
+            post.ahead = false;
         }
+        Orders { kill, take_back, aborted: std::mem::take(&mut post.aborted) }
     }
 
     /// Takes the waiting batches of `call` out, and tells the feeders about it.

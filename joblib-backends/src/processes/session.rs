@@ -6,7 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::inbox::Inbox;
+use super::inbox::{Inbox, KEEP};
 use super::process::Process;
 use super::sys::{self, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
@@ -17,8 +17,6 @@ use crate::{Batch, CallId, Failure, Frame, Payload};
 const DEPTH: usize = 2;
 /// How long the running task of an aborted call may go on before its worker is killed.
 const ABORT_GRACE: Duration = Duration::from_millis(100);
-/// An empty buffer larger than this is given back.
-const KEEP: usize = 1 << 20;
 
 /// Why a conversation ended.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +112,12 @@ impl Session {
         }
         self.written = 0;
         self.outbox.bytes.clear();
-        if self.outbox.bytes.capacity() > KEEP {
+    }
+
+    /// Gives large buffers back while nothing is under way.
+    pub(super) fn rest(&mut self) {
+        self.inbox.rest();
+        if !self.has_output() && self.outbox.bytes.capacity() > KEEP {
             self.outbox = Frame::default();
         }
     }

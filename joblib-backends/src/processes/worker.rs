@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::image::Image;
-use super::inbox::Inbox;
+use super::inbox::{Inbox, KEEP};
 use super::status::Page;
 use super::sys::{self, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
@@ -70,6 +70,7 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
         }
         inbox.consume(len);
         io::stdout().flush().ok();
+        rest_if_idle(&mut inbox, &mut frame, &answers.socket);
     }
     Ok(())
 }
@@ -92,6 +93,18 @@ fn await_bytes(inbox: &mut Inbox, socket: &OwnedFd, n: usize) -> io::Result<bool
         }
     }
     Ok(true)
+}
+
+/// Gives large buffers back, unless the next batch has arrived already.
+fn rest_if_idle(inbox: &mut Inbox, frame: &mut Frame, socket: &OwnedFd) {
+    if frame.bytes.capacity() > KEEP || inbox.is_large() {
+        // Whatever it finds, the next read finds it again.
+        inbox.receive(socket.as_fd(), Mode::NoWait).ok();
+        if inbox.unread().is_empty() {
+            inbox.rest();
+            *frame = Frame::default();
+        }
+    }
 }
 
 fn run_batch(
