@@ -1,1 +1,96 @@
 //! Never compute twice: results cached on disk by arguments and by the code that made them.
+//!
+//! ```
+//! use joblib_memory::{Memory, cache};
+//! use std::sync::LazyLock;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! static MEMORY: LazyLock<Memory> = LazyLock::new(|| Memory::new("cache"));
+//!
+//! #[cache(MEMORY)]
+//! fn primes(below: u64) -> Vec<u64> {
+//!     (2..below).filter(|n| (2..*n).all(|d| n % d != 0)).collect()
+//! }
+//!
+//! assert_eq!(primes(20).len(), 8); // Computed, and stored.
+//! assert_eq!(primes(20).len(), 8); // Found: in this run and in every later one,
+//! assert!(primes::is_cached(20)); //  until the code of the function changes.
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Scope
+//!
+//! A result is found again if the function's path, its code and its arguments are the same. The
+//! code is what stands in the function, and in those it `depends` on; what else it calls, the
+//! versions of libraries and global state do not count. Arguments count by their content, which
+//! serde shows: two values that serialize alike are alike.
+//!
+//! A cached function never fails because of the cache: it warns (through [`log`]) and computes.
+//! It should be one whose result depends on its arguments alone, and which is worth the
+//! microseconds that hashing, reading and decoding take.
+//!
+//! Entries stay until they are deleted; nothing limits the size of a store yet. Who can write to
+//! the folder decides what the functions return: share it with people you trust.
+//!
+//! # Features
+//!
+//! `mmap` (on by default): results that are mapped instead of read. `conformance`: the test-suite
+//! every [`Store`] must pass; it is not covered by semver.
+
+#![deny(unsafe_code)]
+
+// The expansion of the attributes names this crate, also in its own tests.
+extern crate self as joblib_memory;
+
+mod cached;
+mod call_id;
+mod clock;
+mod digest;
+mod entry;
+mod error;
+mod flights;
+mod function;
+mod hash;
+mod layout;
+mod lookup;
+mod memory;
+mod metadata;
+mod outcome;
+mod render;
+mod report;
+mod shelved;
+mod store;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use cached::CachedFn;
+pub use call_id::CallId;
+pub use digest::{Digest, ParseDigestError};
+pub use error::{Error, Result};
+pub use function::Function;
+pub use hash::hash;
+pub use joblib_memory_macros::{cache, code};
+pub use memory::{Memory, MemoryBuilder, Stats};
+pub use metadata::Metadata;
+pub use shelved::Shelved;
+pub use store::{
+    Claim, EntryInfo, FolderStore, HeldClaim, InMemoryStore, Store, Stored, WriteEntry,
+};
+
+/// What the attributes expand to. Not covered by semver.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::hash::Arguments;
+    pub use crate::lookup::{Asked, Found, Pending};
+    pub use crate::outcome::{NotAResult, Outcome, Returned, Whole, WrittenAsResult};
+
+    use crate::Digest;
+
+    /// The digest of code and of the code it depends on.
+    #[must_use]
+    pub const fn combine(own: Digest, depends: &[Digest]) -> Digest {
+        Digest::combine(own, depends)
+    }
+}

@@ -1,0 +1,126 @@
+//! Any function, by name.
+
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::hash::Arguments;
+use crate::lookup::{Asked, Found, Pending};
+use crate::outcome::Outcome;
+use crate::{Digest, Function, Memory, Result};
+
+/// A function whose results are stored, from [`Memory::cache`] or [`Memory::try_cache`].
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let memory = joblib_memory::Memory::new(folder.path());
+/// let power = memory.cache("power", |&(base, exponent): &(f64, i32)| base.powi(exponent));
+///
+/// assert!(!power.is_cached(&(2.0, 10)));
+/// assert_eq!(power.call(&(2.0, 10)), 1024.0);
+/// assert!(power.is_cached(&(2.0, 10)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct CachedFn<F, A: ?Sized, O> {
+    memory: Memory,
+    function: Function,
+    code: Digest,
+    compute: F,
+    signature: PhantomData<fn(&A) -> O>,
+}
+
+impl<F, A: ?Sized, O> CachedFn<F, A, O> {
+    pub(crate) fn new(memory: Memory, name: &str, compute: F) -> Self {
+        let function = Function::new(name);
+        let code = version_digest("");
+        Self { memory, function, code, compute, signature: PhantomData }
+    }
+
+    /// Names the version of the code: results of another version are not found, and are found
+    /// again when the version is set back.
+    #[must_use]
+    pub fn version(self, version: impl Display) -> Self {
+        Self { code: version_digest(&version.to_string()), ..self }
+    }
+
+    /// Forgets all results of this function, those of other versions included.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be listed or an entry cannot be deleted.
+    pub fn clear(&self) -> Result<()> {
+        self.memory.clear_function(&self.function)
+    }
+}
+
+impl<F, A, O> CachedFn<F, A, O>
+where
+    F: Fn(&A) -> O::Returned,
+    A: Serialize + ?Sized,
+    O: Outcome,
+{
+    /// The result for `argument`: found, or computed and stored.
+    pub fn call(&self, argument: &A) -> O::Returned {
+        self.run(false, argument)
+    }
+
+    /// The result for `argument`, computed whatever is stored, and stored.
+    pub fn recompute(&self, argument: &A) -> O::Returned {
+        self.run(true, argument)
+    }
+
+    /// A reference to the stored result for `argument`, which is computed if it is not there.
+    pub fn shelve(&self, argument: &A) -> O::Shelved {
+        match self.asked().find_shelved::<O>(|| Self::arguments(argument)) {
+            Found::Stored(shelved) => shelved,
+            Found::Nothing(mut pending) => {
+                let returned = self.compute(&mut pending, argument);
+                pending.shelve(returned)
+            }
+        }
+    }
+
+    /// Whether the result for `argument` is stored.
+    pub fn is_cached(&self, argument: &A) -> bool {
+        self.asked().is_cached(|| Self::arguments(argument))
+    }
+
+    fn run(&self, recompute: bool, argument: &A) -> O::Returned {
+        match self.asked().find::<O>(recompute, || Self::arguments(argument)) {
+            Found::Stored(value) => value,
+            Found::Nothing(mut pending) => {
+                let returned = self.compute(&mut pending, argument);
+                pending.finish(returned)
+            }
+        }
+    }
+
+    fn compute(&self, pending: &mut Pending<O>, argument: &A) -> O::Returned {
+        pending.argument("argument", argument);
+        pending.start();
+        (self.compute)(argument)
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked::new(&self.memory, &self.function, self.code, true)
+    }
+
+    fn arguments(argument: &A) -> Arguments {
+        Arguments::new().argument("argument", argument)
+    }
+}
+
+impl<F, A: ?Sized, O> fmt::Debug for CachedFn<F, A, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedFn")
+            .field("function", &self.function.path())
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
+    }
+}
+
+fn version_digest(version: &str) -> Digest {
+    Digest::from_u128(xxh3_128(version.as_bytes()))
+}

@@ -1,0 +1,190 @@
+//! Where results lie.
+
+mod folder;
+mod in_memory;
+mod lock;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod unnamed;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+pub use folder::FolderStore;
+pub use in_memory::InMemoryStore;
+
+use crate::{CallId, Function, Result};
+
+/// A place that keeps the results of calls: bytes under the identity of a call.
+///
+/// An entry never changes: it is put once, read often, and deleted. Any number of threads and
+/// processes may do so at the same time; whatever they do, a reader finds nothing or a whole
+/// entry, and an entry that was put and not deleted is found.
+///
+/// There are no default methods, on purpose: a wrapper that forgot to forward one would silently
+/// behave differently from what it wraps. A new implementation is finished when the `conformance`
+/// suite passes.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// The entry, if there is one. Counts as a use of it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read. No entry is `None`, not an error.
+    fn get(&self, id: &CallId) -> Result<Option<Stored>>;
+
+    /// Stores what `write` writes, unless there is an entry already; says whether it did.
+    ///
+    /// `write` is called at most twice: a second time if the first way to write turned out to be
+    /// closed. Unless it succeeds, there is no entry.
+    ///
+    /// # Errors
+    ///
+    /// The error of `write`, or that of the store.
+    fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool>;
+
+    /// All entries, or those of one function, whatever its code; in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read. Entries that come or go meanwhile may or may not be listed.
+    fn list(&self, function: Option<&Function>) -> Result<Vec<EntryInfo>>;
+
+    /// Deletes the entry; says whether there was one. Who reads it at the time still can.
+    ///
+    /// # Errors
+    ///
+    /// If there is an entry that cannot be deleted.
+    fn delete(&self, id: &CallId) -> Result<bool>;
+
+    /// Notes a use of the entry without reading it; says whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn touch(&self, id: &CallId) -> Result<bool>;
+
+    /// Bytes of all entries together.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    fn size(&self) -> Result<u64>;
+
+    /// Claims the computation of an entry among all processes that use this store.
+    ///
+    /// A claim ends when it is dropped and when its process dies. Threads of one process need not
+    /// be kept apart: they are, before it comes to this.
+    ///
+    /// # Errors
+    ///
+    /// If claims are possible and this one failed for another reason than being taken.
+    fn claim(&self, id: &CallId, wait: bool) -> Result<Claim>;
+}
+
+/// Writes an entry to what it is given.
+pub type WriteEntry<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + 'a;
+
+/// An entry as a store hands it out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stored {
+    /// A file, open at its beginning.
+    File {
+        /// The open file.
+        file: File,
+        /// Its path, where it stays until somebody deletes it.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+    },
+    /// Bytes in memory.
+    Bytes(Arc<[u8]>),
+}
+
+/// What a list says about an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryInfo {
+    /// The call.
+    pub id: CallId,
+    /// Bytes of the entry.
+    pub bytes: u64,
+    /// The last use, to the minute or so; nothing where there is no clock.
+    pub used: Option<SystemTime>,
+}
+
+impl EntryInfo {
+    /// An entry of `bytes` bytes, never used as far as is known.
+    #[must_use]
+    pub fn new(id: CallId, bytes: u64) -> Self {
+        Self { id, bytes, used: None }
+    }
+
+    /// With the time of the last use.
+    #[must_use]
+    pub fn used(self, used: Option<SystemTime>) -> Self {
+        Self { used, ..self }
+    }
+}
+
+/// What became of the wish to be the only one who computes an entry.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Claim {
+    /// Nobody else computes it until this is dropped.
+    Held(HeldClaim),
+    /// Somebody else does, and the claim was not to wait.
+    Taken,
+    /// The store has no claims.
+    Unsupported,
+}
+
+/// Ends a claim when dropped.
+pub struct HeldClaim(#[expect(dead_code, reason = "kept for its drop")] Box<dyn Send + Sync>);
+
+impl HeldClaim {
+    /// A claim that ends when `guard` is dropped.
+    pub fn new(guard: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+impl fmt::Debug for HeldClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeldClaim").finish_non_exhaustive()
+    }
+}
+
+/// A store shared by several memories, or by a memory and somebody who looks into it.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn get(&self, id: &CallId) -> Result<Option<Stored>> {
+        (**self).get(id)
+    }
+
+    fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
+        (**self).put_if_absent(id, write)
+    }
+
+    fn list(&self, function: Option<&Function>) -> Result<Vec<EntryInfo>> {
+        (**self).list(function)
+    }
+
+    fn delete(&self, id: &CallId) -> Result<bool> {
+        (**self).delete(id)
+    }
+
+    fn touch(&self, id: &CallId) -> Result<bool> {
+        (**self).touch(id)
+    }
+
+    fn size(&self) -> Result<u64> {
+        (**self).size()
+    }
+
+    fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {
+        (**self).claim(id, wait)
+    }
+}

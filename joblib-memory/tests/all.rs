@@ -1,0 +1,20 @@
+//! One test binary: each file under `tests/` would otherwise be linked separately.
+
+#![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+
+#[path = "all/attribute.rs"]
+mod attribute; // What `#[cache]` makes of a function, and what callers may ask of it.
+#[path = "all/by_name.rs"]
+mod by_name; // Functions cached by name, and their versions.
+#[path = "all/conformance.rs"]
+mod conformance; // Every store does what a store must do.
+#[path = "all/faults.rs"]
+mod faults; // No fault of the store reaches the caller of a cached function.
+#[path = "all/flights.rs"]
+mod flights; // Threads that want the same result at once.
+#[path = "all/hash.rs"]
+mod hash; // A digest depends on what a value holds, and not on how it came.
+#[path = "all/known_digests.rs"]
+mod known_digests; // Digests are the same in every release.
+#[path = "all/shelved.rs"]
+mod shelved; // References to results, wherever these are.
