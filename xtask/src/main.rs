@@ -1,3 +1,50 @@
-//! Everything a contributor runs besides `cargo build` and `cargo test`.
+//! Everything a contributor runs besides `cargo build` and `cargo test`: `cargo xtask help`.
+//!
+//! Only the standard library, so that the first run compiles in seconds; what needs the crates
+//! themselves (`compat`) lives behind the feature of its name, which the task switches on.
 
-fn main() {}
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
+
+mod ci;
+mod command;
+mod compat;
+mod python;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::env;
+use std::process::ExitCode;
+
+/// What goes wrong here is told to a person, and nothing else is done with it.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Name, what it does, how.
+type Task = (&'static str, &'static str, fn(&[String]) -> Result);
+
+const TASKS: &[Task] = &[
+    ("test", "all tests, examples and doc tests, and the comparison with Python", test::run),
+    ("ci", "everything the CI checks, in its order (--skip-tests: without `test`)", ci::run),
+    ("tidy", "rules that clippy cannot express: lengths, forgotten tests, links", tidy::run),
+    ("compat", "our files read by other programs and theirs by us, as a matrix", compat::run),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let (name, rest) = args.split_first().map_or(("help", &[][..]), |(n, r)| (n.as_str(), r));
+
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| *task == name) else {
+        for (name, about, _) in TASKS {
+            println!("cargo xtask {name:<8} {about}");
+        }
+        return if name == "help" { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    };
+    match task(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -117,3 +117,33 @@ pub(crate) fn corrupt(name: &str, cause: impl Display) -> io::Error {
 pub(crate) fn cut(name: &str) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {name} stream ends too early"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Progress;
+
+    /// Fails at its first step and would go on as if nothing had happened.
+    struct FailsOnce(bool);
+
+    impl Step for FailsOnce {
+        fn step(&mut self, input: &[u8], output: &mut [u8], _last: bool) -> io::Result<Progress> {
+            if !std::mem::replace(&mut self.0, true) {
+                return Err(io::Error::other("checksum"));
+            }
+            let len = input.len().min(output.len());
+            Ok(Progress { read: len, written: len, done: true })
+        }
+    }
+
+    #[test]
+    fn a_codec_that_failed_is_not_asked_again() {
+        let source = Box::new(&b"data"[..]);
+        let mut reader = StepDecoder::new("toy", source, || Ok(FailsOnce(false))).unwrap();
+        let messages: Vec<String> =
+            (0..2).map(|_| reader.read(&mut [0; 9]).unwrap_err().to_string()).collect();
+        let expected =
+            ["damaged toy stream: checksum", "damaged toy stream: it was given up before"];
+        assert_eq!(messages, expected);
+    }
+}

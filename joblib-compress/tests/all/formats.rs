@@ -178,3 +178,14 @@ fn xz_dictionaries_are_limited() {
 fn lzma_dictionaries_are_limited() {
     refuses_below(&joblib_compress::Lzma, &encode(&joblib_compress::Lzma, b"x"), 12 << 20);
 }
+
+/// Levels 1, 5, 6 and 9 of the original zlib, and of Python, begin differently.
+#[test]
+#[cfg(feature = "zlib")]
+fn zlib_is_recognised_whatever_level_its_writer_had() {
+    let registry = Registry::builtin();
+    for head in [b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"] {
+        let found = registry.by_magic(head).unwrap();
+        assert_eq!(found.unwrap().name(), "zlib", "{head:02x?}");
+    }
+}

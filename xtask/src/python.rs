@@ -1,0 +1,74 @@
+//! A Python of our own, with the packages that files are compared with.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::{Result, workspace};
+
+/// The interpreter of a virtual environment below `target`, which has what
+/// `xtask/python/requirements.txt` lists. Made, and made again when that file changes.
+pub(crate) fn interpreter() -> Result<PathBuf> {
+    let wanted = workspace::read(&script("requirements.txt"))?;
+    let folder = workspace::target().join("python");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python3" });
+    let stamp = folder.join("installed-requirements.txt");
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+
+    println!("   making a Python environment in {}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    make(&folder)?;
+    install(&python)?;
+    fs::write(stamp, wanted)?;
+    Ok(python)
+}
+
+/// A file of `xtask/python`.
+pub(crate) fn script(name: &str) -> PathBuf {
+    workspace::root().join("xtask/python").join(name)
+}
+
+fn make(folder: &std::path::Path) -> Result {
+    let name = if cfg!(windows) { "python" } else { "python3" };
+    let mut command = Command::new(name);
+    command.args(["-m", "venv"]).arg(folder).stdin(Stdio::null());
+    match command.output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!(
+            "{name} was not found: install it, for example `apt-get install python3 python3-venv`"
+        )
+        .into()),
+        Err(error) => Err(format!("{name} could not be started: {error}").into()),
+        Ok(output) if !output.status.success() => Err(format!(
+            "{name} cannot make virtual environments: install its module, for example `apt-get \
+             install python3-venv`"
+        )
+        .into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn install(python: &std::path::Path) -> Result {
+    let mut command = Command::new(python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    command.arg("--requirement").arg(script("requirements.txt")).stdin(Stdio::null());
+    if command.status()?.success() {
+        return Ok(());
+    }
+    Err("pip could not install xtask/python/requirements.txt: its own message is above".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_requirement_is_pinned() {
+        let text = crate::workspace::read(&super::script("requirements.txt")).unwrap();
+        let requirements: Vec<&str> =
+            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert!(!requirements.is_empty());
+        assert!(requirements.iter().all(|line| line.contains("==")), "{requirements:?}");
+    }
+}
