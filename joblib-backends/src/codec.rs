@@ -1,8 +1,12 @@
 //! How single values are written into frames: the one place that names the encoding.
+//!
+//! It is the message form of `joblib-persist`: arrays travel as their memory, and whatever serde can
+//! describe comes back (flattened and untagged types, too, which denser encodings cannot read).
 
 use std::any::type_name;
+use std::error::Error;
 
-use postcard::ser_flavors::Flavor;
+use joblib_persist::message;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Failure, Frame, Payload};
@@ -14,11 +18,8 @@ impl Frame {
     ///
     /// [`Failure::Codec`] if `value` refuses to be serialized; the frame is then as before.
     pub fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        let start = self.bytes.len();
-        postcard::serialize_with_flavor(value, Tail(&mut self.bytes)).map_err(|error| {
-            self.bytes.truncate(start);
-            failure("writing", type_name::<T>(), &error)
-        })
+        message::encode(value, &mut self.bytes)
+            .map_err(|error| failure("writing", type_name::<T>(), &error))
     }
 }
 
@@ -29,36 +30,21 @@ impl Payload<'_> {
     ///
     /// [`Failure::Codec`] if the bytes are no `T`; nothing is taken then.
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        let (value, rest) = postcard::take_from_bytes(self.bytes)
-            .map_err(|error| failure("reading", type_name::<T>(), &error))?;
-        self.bytes = rest;
-        Ok(value)
+        message::decode(&mut self.bytes)
+            .map_err(|error| failure("reading", type_name::<T>(), &error))
     }
 }
 
-fn failure(action: &str, of: &str, error: &postcard::Error) -> Failure {
-    Failure::Codec { message: format!("{action} a value of type `{of}` failed: {error}") }
-}
-
-/// Appends to a vector that survives an error, in slices rather than byte by byte.
-struct Tail<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Tail<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
+/// A failure is a text, so it holds the causes, too.
+fn failure(action: &str, of: &str, error: &dyn Error) -> Failure {
+    let mut message = format!("{action} a value of type `{of}` failed: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
     }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
+    Failure::Codec { message }
 }
 
 #[cfg(test)]
@@ -89,15 +75,34 @@ mod tests {
         }
         let mut frame = Frame::default();
         frame.write(&1u8).unwrap();
-        assert!(matches!(frame.write(&Half), Err(Failure::Codec { .. })));
-        assert_eq!(frame.as_bytes(), [1]);
+        let Err(Failure::Codec { message }) = frame.write(&Half) else {
+            panic!("it was written");
+        };
+        assert!(message.ends_with("no more"), "{message}");
+        assert_eq!(Payload::new(frame.as_bytes()).read::<u8>().unwrap(), 1);
     }
 
     #[test]
     fn a_short_payload_is_an_error_and_stays_whole() {
-        let mut payload = Payload::new(&[5, b'a']);
-        let error = payload.read::<String>().unwrap_err();
-        assert!(matches!(error, Failure::Codec { .. }));
-        assert_eq!(payload.as_bytes(), [5, b'a']);
+        let mut frame = Frame::default();
+        frame.write("abcdef").unwrap();
+        let short = &frame.as_bytes()[..4];
+        let mut payload = Payload::new(short);
+        assert!(matches!(payload.read::<String>(), Err(Failure::Codec { .. })));
+        assert_eq!(payload.as_bytes(), short);
+    }
+
+    #[test]
+    fn what_only_describes_itself_comes_back() {
+        #[derive(Debug, PartialEq, serde::Deserialize, Serialize)]
+        #[serde(untagged)]
+        enum Cell {
+            Number(f64),
+            Text(String),
+        }
+        let mut frame = Frame::default();
+        frame.write(&[Cell::Number(0.5), Cell::Text("a".into())]).unwrap();
+        let cells: Vec<Cell> = Payload::new(frame.as_bytes()).read().unwrap();
+        assert_eq!(cells, [Cell::Number(0.5), Cell::Text("a".into())]);
     }
 }
