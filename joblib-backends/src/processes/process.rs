@@ -83,7 +83,7 @@ impl Process {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Err(StartError::Silent(limit))
             }
-            Err(_) => Err(StartError::Ended { status: self.end() }),
+            Err(_) => Err(StartError::Ended { status: self.kill() }),
         }
     }
 
@@ -95,15 +95,8 @@ impl Process {
         self.socket.as_fd()
     }
 
-    /// Says how a process ended that has closed its socket.
-    pub(super) fn end(&mut self) -> String {
-        // The socket closes a moment before the exit, and a kill in between would change the
-        // status. Whoever closes it and lives on is killed after all.
-        self.await_exit();
-        self.kill()
-    }
-
-    /// Kills the process if it still runs, and says how it ended.
+    /// Kills the process if it still runs, and says how it ended. That a process has closed its
+    /// socket shows that its end is decided, so the kill does not change what is said.
     pub(super) fn kill(&mut self) -> String {
         self.child.kill().ok();
         self.child.wait().map_or_else(|_| "unknown".into(), describe)
@@ -112,11 +105,6 @@ impl Process {
     /// Asks an idle process to leave, and waits for it.
     pub(super) fn leave(self) {
         self.socket.shutdown(std::net::Shutdown::Write).ok();
-        self.await_exit();
-    }
-
-    /// Waits for the exit, up to a limit.
-    fn await_exit(&self) {
         sys::wait_for_exit(self.child.id(), LEAVE_LIMIT);
     }
 }

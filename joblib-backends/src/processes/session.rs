@@ -183,12 +183,11 @@ impl Session {
     /// are delivered, the running task is blamed, the others are handed back.
     pub(super) fn settle(mut self, end: End) -> Settled {
         let status = match end {
-            End::Closed => self.process.end(),
+            End::Closed | End::Aborted => self.process.kill(),
             End::Garbage(garbage) => {
                 self.process.kill();
                 format!("killed, because it answered nonsense: {garbage}")
             }
-            End::Aborted => self.process.kill(),
         };
         let page = &self.process.page;
         let (unbegun, begun) =
