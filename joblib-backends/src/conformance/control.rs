@@ -81,6 +81,9 @@ pub fn lets_a_task_finish_before_it_shuts_down(backend: Arc<dyn Backend>) {
         scope.spawn(|| ledger.submit(&*backend, vec![Act::Visit(port)]));
         let visitor = gate.await_visitor();
         let shutdown = scope.spawn(|| backend.shutdown(LIMIT));
+        while !shutdown.is_finished() && takes_batches(&*backend) {
+            thread::yield_now();
+        }
         drop(visitor);
         shutdown.join().unwrap().unwrap();
     });
@@ -107,6 +110,13 @@ pub fn settles_what_comes_after_the_shutdown(backend: Arc<dyn Backend>) {
     let ledger = Ledger::new();
     ledger.submit(&*backend, vec![echo(1), echo(2)]);
     ledger.settle();
+}
+
+/// Whether a batch is not turned away at once.
+fn takes_batches(backend: &dyn Backend) -> bool {
+    let probe = Ledger::new();
+    probe.submit(backend, vec![echo(0)]);
+    !probe.has_failed()
 }
 
 /// Runs `body` while every worker of `backend` waits at a gate.

@@ -208,6 +208,11 @@ impl Ledger {
         self.settled.notify_all();
     }
 
+    /// Whether a task has failed so far.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lock().answers.values().any(Result::is_err)
+    }
+
     /// Waits until every batch was dropped, and says what was answered.
     pub(super) fn settle(&self) -> BTreeMap<(usize, u32), Answer> {
         let (mut state, timeout) = self
