@@ -4,6 +4,7 @@
 //! describe comes back (flattened and untagged types, too, which denser encodings cannot read).
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::error::Error;
 
 use joblib_persist::message;
@@ -18,7 +19,7 @@ impl Frame {
     ///
     /// [`Failure::Codec`] if `value` refuses to be serialized; the frame is then as before.
     pub fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        message::encode(value, &mut self.bytes)
+        travelling(|| message::encode(value, &mut self.bytes))
             .map_err(|error| failure("writing", type_name::<T>(), &error))
     }
 }
@@ -30,9 +31,29 @@ impl Payload<'_> {
     ///
     /// [`Failure::Codec`] if the bytes are no `T`; nothing is taken then.
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        message::decode(&mut self.bytes)
+        travelling(|| message::decode(&mut self.bytes))
             .map_err(|error| failure("reading", type_name::<T>(), &error))
     }
+}
+
+thread_local! {
+    static TRAVELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what this thread is serializing is on its way between parent and worker.
+pub(crate) fn is_travelling() -> bool {
+    TRAVELLING.get()
+}
+
+fn travelling<R>(action: impl FnOnce() -> R) -> R {
+    struct Reset(bool);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            TRAVELLING.set(self.0);
+        }
+    }
+    let _reset = Reset(TRAVELLING.replace(true));
+    action()
 }
 
 /// A failure is a text, so it holds the causes, too.

@@ -55,6 +55,7 @@ mod pools;
 mod processes;
 mod registry;
 mod sequential;
+mod shared;
 #[cfg(feature = "threads")]
 mod threads;
 
@@ -68,5 +69,6 @@ pub use n_jobs::NJobs;
 pub use processes::Processes;
 pub use registry::{Factory, backend_by_name, backend_names, register_backend};
 pub use sequential::Sequential;
+pub use shared::Shared;
 #[cfg(feature = "threads")]
 pub use threads::Threads;

@@ -4,6 +4,9 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
+/// A batch of calls of one function in worker processes.
+#[path = "all/calls.rs"]
+mod calls;
 /// How a worker may end in the middle of a task.
 #[path = "faults/deaths.rs"]
 mod deaths;
@@ -13,6 +16,6 @@ mod inside;
 /// What becomes of workers when their parent ends.
 #[path = "faults/orphans.rs"]
 mod orphans;
-/// A batch of calls of one function.
+/// Calls with texts.
 #[path = "faults/support.rs"]
 mod support;

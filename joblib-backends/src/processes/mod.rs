@@ -8,6 +8,7 @@ mod image;
 mod inbox;
 mod process;
 mod queue;
+mod segment;
 mod session;
 mod status;
 mod sys;
@@ -25,6 +26,7 @@ use crate::pools::{Pool, Pools};
 use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_count, inside_worker};
 use feeder::Feeder;
 use queue::Queue;
+pub(crate) use segment::{Place, Segment, shared_at};
 
 /// How long killed workers may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(5);

@@ -4,7 +4,9 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 /// Room for bytes to arrive in, at least.
@@ -38,18 +40,77 @@ pub(super) fn event_counter() -> io::Result<File> {
     owned(fd).map(File::from)
 }
 
-/// `len` bytes of zeroed memory that can be mapped into several processes and never shrinks.
-pub(super) fn shared_memory(len: usize) -> io::Result<OwnedFd> {
+/// Memory without a name in the file system, as an empty file.
+pub(super) fn memory_file() -> io::Result<OwnedFd> {
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the name is a C string.
-    let file = owned(unsafe { libc::memfd_create(c"joblib-status".as_ptr(), flags) })?;
-    let file = File::from(file);
+    owned(unsafe { libc::memfd_create(c"joblib".as_ptr(), flags) })
+}
+
+/// `len` bytes of zeroed memory that can be mapped into several processes and never shrinks.
+pub(super) fn shared_memory(len: usize) -> io::Result<OwnedFd> {
+    let file = File::from(memory_file()?);
     file.set_len(len as u64)?;
     // Shrinking it would turn the parent's next look into a SIGBUS.
-    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-    // SAFETY: no pointers are passed.
-    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
+    seal(&file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW)?;
     Ok(file.into())
+}
+
+const CONSTANT: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+
+/// Nobody can change the contents of a memory file any more.
+pub(super) fn make_constant(file: &File) -> io::Result<()> {
+    seal(file, CONSTANT)
+}
+
+fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    let result =
+        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals | libc::F_SEAL_SEAL) };
+    checked(result).map(drop)
+}
+
+/// A constant memory file as bytes.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    /// Maps a file made by [`make_constant`]; any other is refused.
+    pub(super) fn of_constant(file: &File) -> io::Result<Self> {
+        // SAFETY: no pointers are passed.
+        let seals = checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
+        if seals & CONSTANT != CONSTANT {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let (flags, fd) = (libc::MAP_SHARED | libc::MAP_POPULATE, file.as_raw_fd());
+        // SAFETY: a new mapping at an address of the system's choice.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, fd, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, len })
+    }
+}
+
+impl Deref for Mapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the mapping is that long, and its file is sealed: nobody can write or shrink it.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, and every borrow of it has ended.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
+    }
 }
 
 /// What a wait ended with.
@@ -87,13 +148,12 @@ pub(super) fn wait(
     }
 }
 
-/// Waits until the other end of `socket` is closed.
-pub(super) fn wait_for_hangup(socket: BorrowedFd<'_>) {
+/// Waits until the other end of `socket` is closed, at most `limit`; says whether it is.
+pub(super) fn wait_for_hangup(socket: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut fd = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
-    while fd.revents == 0 {
-        // SAFETY: one entry, as announced.
-        unsafe { libc::poll(&raw mut fd, 1, -1) };
-    }
+    // SAFETY: one entry, as announced.
+    unsafe { libc::poll(&raw mut fd, 1, milliseconds(limit)) };
+    fd.revents != 0
 }
 
 /// Waits until the child process `id` has ended, at most `limit`. It is not reaped.

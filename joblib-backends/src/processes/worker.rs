@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::image::Image;
 use super::inbox::{Inbox, KEEP};
+use super::segment;
 use super::status::Page;
 use super::sys::{self, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
@@ -22,10 +23,14 @@ const STACK: usize = 8 << 20;
 /// How long an orphan may take to leave by itself.
 const LEAVE: Duration = Duration::from_millis(50);
 
+/// How long a shared value may outlive its last user.
+const TIDY: Duration = Duration::from_secs(1);
+
 /// Serves the parent at the other end of `socket` and never returns.
 ///
 /// A thread of its own runs the tasks (with a name for panic messages), and this one only waits
-/// for the parent to hang up, so that a worker dies with its parent even in the middle of a task.
+/// for the parent to hang up, so that a worker dies with its parent even in the middle of a task. Once
+/// a second it looks whether shared values can be forgotten.
 pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
     let served = socket.try_clone().and_then(|socket| {
         thread::Builder::new().name("joblib-worker".into()).stack_size(STACK).spawn(move || {
@@ -34,7 +39,9 @@ pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
         })
     });
     if served.is_ok() {
-        sys::wait_for_hangup(socket.as_fd());
+        while !sys::wait_for_hangup(socket.as_fd(), TIDY) {
+            segment::forget_gone(sys::parent_id());
+        }
         // Between two tasks the other thread sees the end, too, and leaves in good order.
         thread::sleep(LEAVE);
     }
@@ -200,5 +207,26 @@ impl Answers {
             bytes = &bytes[n..];
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::status;
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_could_not_be_sent_stays_in_the_journal() {
+        let memory = sys::shared_memory(status::LEN).unwrap();
+        let page = Page::map(memory.as_fd()).unwrap();
+        let (near, far) = UnixStream::pair().unwrap();
+        let mut answers = Answers { socket: near.into(), page };
+        answers.push(0, Kind::Value, b"ready").unwrap();
+        drop(far);
+        assert!(answers.flush().is_err());
+        let remains = answers.page.remains();
+        let record = Record::take(&mut &remains[..]).unwrap().unwrap();
+        assert_eq!((record.task, record.bytes), (0, &b"ready"[..]));
     }
 }

@@ -1,0 +1,149 @@
+//! Memory that holds a [`Shared`] value for the workers.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::sys;
+use crate::{Failure, Frame, Payload, Shared};
+
+/// A value in memory that workers open through our descriptor. It cannot change any more.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    file: File,
+    place: Place,
+}
+
+/// Where a worker finds a segment: the parent's descriptor, and the file behind it, because a
+/// descriptor is used again after it was closed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub(crate) struct Place {
+    descriptor: i32,
+    inode: u64,
+    len: u64,
+}
+
+impl Segment {
+    /// Writes `value` into memory of its own.
+    pub(crate) fn holding<T: Serialize>(value: &T) -> Result<Self, String> {
+        let mut frame = Frame::default();
+        frame.write(value).map_err(message)?;
+        Self::of(frame.as_bytes())
+            .map_err(|error| format!("memory for a shared value could not be had: {error}"))
+    }
+
+    fn of(bytes: &[u8]) -> std::io::Result<Self> {
+        let mut file = File::from(sys::memory_file()?);
+        file.write_all(bytes)?;
+        sys::make_constant(&file)?;
+        let inode = file.metadata()?.ino();
+        let place = Place { descriptor: file.as_raw_fd(), inode, len: bytes.len() as u64 };
+        Ok(Self { file, place })
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        debug_assert_eq!(self.place.descriptor, self.file.as_raw_fd());
+        self.place
+    }
+}
+
+impl Place {
+    /// The segment, if the process `owner` has made it.
+    fn path(self, owner: u32) -> PathBuf {
+        format!("/proc/{owner}/fd/{}", self.descriptor).into()
+    }
+
+    /// Whether `owner` still has that segment.
+    fn exists(self, owner: u32) -> bool {
+        fs::metadata(self.path(owner)).is_ok_and(|file| file.ino() == self.inode)
+    }
+}
+
+/// In a worker: the values that were read, until their segments are gone. Each is a `Shared<T>`.
+type Known = HashMap<Place, Box<dyn Any + Send>>;
+
+fn known() -> MutexGuard<'static, Known> {
+    static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
+    KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// In a worker: the value at `place`, read when it is asked for the first time.
+pub(crate) fn shared_at<T>(place: Place) -> Result<Shared<T>, String>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    if let Some(shared) = known().get(&place).and_then(|any| any.downcast_ref::<Shared<T>>()) {
+        return Ok(shared.clone());
+    }
+    // Not under the lock: reading runs code of the type.
+    let shared = Shared::<T>::new(read(place)?);
+    known().insert(place, Box::new(shared.clone()));
+    Ok(shared)
+}
+
+fn read<T: DeserializeOwned>(place: Place) -> Result<T, String> {
+    let bytes = File::open(place.path(sys::parent_id()))
+        .and_then(|file| sys::Mapping::of_constant(&file))
+        .map_err(|error| format!("a shared value could not be opened: {error}"))?;
+    if bytes.len() as u64 != place.len {
+        return Err("the memory of a shared value has another length".into());
+    }
+    Payload::new(&bytes).read().map_err(message)
+}
+
+/// In a worker: forgets the values whose segments `owner`, its parent, has no more.
+pub(super) fn forget_gone(owner: u32) {
+    let mut known = known();
+    let gone: Vec<_> = known.keys().copied().filter(|place| !place.exists(owner)).collect();
+    let gone: Vec<_> = gone.into_iter().map(|place| known.remove(&place)).collect();
+    drop(known);
+    // Not under the lock, either.
+    drop(gone);
+}
+
+fn message(failure: Failure) -> String {
+    match failure {
+        Failure::Codec { message } => message,
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_forgotten_when_its_segment_is_gone() {
+        let segment = Segment::holding(&[1, 2, 3]).unwrap();
+        let place = segment.place();
+        known().insert(place, Box::new(Shared::new([1, 2, 3])));
+        forget_gone(std::process::id());
+        assert!(known().contains_key(&place));
+        drop(segment);
+        forget_gone(std::process::id());
+        assert!(!known().contains_key(&place));
+    }
+
+    #[test]
+    fn a_segment_cannot_change_any_more() {
+        let mut segment = Segment::holding("abc").unwrap();
+        assert!(segment.file.write_all(b"x").is_err());
+        assert!(segment.file.set_len(0).is_err());
+        let bytes = sys::Mapping::of_constant(&segment.file).unwrap();
+        assert_eq!(Payload::new(&bytes).read::<String>().unwrap(), "abc");
+    }
+
+    #[test]
+    fn memory_that_could_change_is_not_mapped() {
+        let file = File::from(sys::memory_file().unwrap());
+        assert!(sys::Mapping::of_constant(&file).is_err());
+    }
+}

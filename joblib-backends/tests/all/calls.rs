@@ -1,0 +1,69 @@
+#![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Sender, channel};
+
+use joblib_backends::{Backend, Batch, CallFn, CallId, Failure, Frame, Payload, Processes, Target};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One call of a function for each argument.
+struct Calls<A, R> {
+    function: CallFn,
+    arguments: Vec<A>,
+    answers: Vec<Option<Result<R, Failure>>>,
+    done: Sender<Vec<Result<R, Failure>>>,
+}
+
+impl<A: Serialize + Send, R: DeserializeOwned + Send> Batch for Calls<A, R> {
+    fn call(&self) -> CallId {
+        CallId(1)
+    }
+
+    fn len(&self) -> u32 {
+        self.arguments.len() as u32
+    }
+
+    fn target(&self) -> Option<Target> {
+        Some(Target { call: self.function, fingerprint: 0, name: "test" })
+    }
+
+    fn run(self: Box<Self>) {
+        unreachable!("the tasks are for worker processes");
+    }
+
+    fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
+        out.write(&self.arguments[task as usize])
+    }
+
+    fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
+        let answer = answer.and_then(|mut payload| payload.read());
+        assert!(self.answers[task as usize].replace(answer).is_none(), "answered twice");
+    }
+}
+
+impl<A, R> Drop for Calls<A, R> {
+    fn drop(&mut self) {
+        let answers = self.answers.drain(..).map(|answer| answer.unwrap_or(Err(Failure::Lost)));
+        self.done.send(answers.collect()).ok();
+    }
+}
+
+/// Calls `function` in a worker, once for each argument, in one batch.
+pub(crate) fn call<A, R>(
+    backend: &dyn Backend,
+    function: CallFn,
+    arguments: Vec<A>,
+) -> Vec<Result<R, Failure>>
+where
+    A: Serialize + Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+{
+    let (done, results) = channel();
+    let answers = arguments.iter().map(|_| None).collect();
+    backend.submit(Box::new(Calls { function, arguments, answers, done }));
+    results.recv().unwrap()
+}
+
+pub(crate) fn one_worker() -> Processes {
+    Processes::new(NonZeroUsize::MIN).unwrap()
+}
