@@ -38,7 +38,7 @@ macro_rules! compressor_conformance {
 }
 
 /// Its name can be written in a setting, its default is one of its levels, and what it writes
-/// starts with one of its magics at every level, even when there is nothing to write.
+/// starts with one of its magics, even when there is nothing to write.
 pub fn is_found_by_what_it_says(compressor: &dyn Compressor) {
     assert!(!compressor.name().is_empty() && !compressor.name().contains(':'));
     assert!(compressor.extensions().iter().all(|extension| !extension.contains('.')));
@@ -46,7 +46,7 @@ pub fn is_found_by_what_it_says(compressor: &dyn Compressor) {
     assert!(compressor.magic().iter().all(|magic| !magic.is_empty()));
     let levels = compressor.levels();
     assert_ne!(levels.default, 0);
-    for level in all_levels(compressor) {
+    for level in [levels.min, levels.default, levels.max] {
         for input in [&b""[..], b"x"] {
             let stream = encode_at(compressor, input, level);
             let known = compressor.magic().iter().any(|magic| stream.starts_with(magic));
@@ -57,12 +57,16 @@ pub fn is_found_by_what_it_says(compressor: &dyn Compressor) {
 
 /// Decoding gives back the input, at every level and for lengths around block boundaries.
 pub fn returns_what_was_written(compressor: &dyn Compressor) {
+    let returns = |len, level| {
+        let input = sample(len);
+        let output = decode(compressor, &encode_at(compressor, &input, level)).unwrap();
+        assert!(output == input, "level {level}, {len} bytes");
+    };
     for level in all_levels(compressor) {
-        for len in [0, 1, 4_095, 4_096, 4_097, 1 << 17] {
-            let input = sample(len);
-            let output = decode(compressor, &encode_at(compressor, &input, level)).unwrap();
-            assert!(output == input, "level {level}, {len} bytes");
-        }
+        returns(1 << 17, level);
+    }
+    for len in [0, 1, 4_095, 4_096, 4_097, 1 << 20] {
+        returns(len, compressor.levels().min);
     }
 }
 
@@ -154,10 +158,12 @@ pub fn survives_damage(compressor: &dyn Compressor) {
 
 /// A full disk surfaces as an error from `write` or `finish`, whichever byte it strikes at.
 pub fn reports_a_sink_that_fails(compressor: &dyn Compressor) {
-    let needed = encode(compressor, &sample(600)).len();
+    // The lowest level: encoders of the higher ones may take a hundred megabytes each.
+    let level = compressor.levels().min;
+    let needed = encode_at(compressor, &sample(600), level).len();
     for room in 0..needed {
         let sink = Box::new(FailAfter { room });
-        let Ok(mut encoder) = compressor.encoder(sink, &defaults(compressor)) else {
+        let Ok(mut encoder) = compressor.encoder(sink, &EncodeOptions::new(level)) else {
             continue; // The header did not fit, and that was reported.
         };
         let written = encoder.write_all(&sample(600));

@@ -5,12 +5,12 @@ use joblib_compress::{DecodeOptions, EncodeOptions, Registry};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn any_bytes_come_back_from_any_format_at_any_level(
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3_000), 0..8),
-        repeats in 1_usize..40,
+        repeats in 1_usize..12,
         level in 0..=9_i32,
     ) {
         for compressor in Registry::builtin().iter() {
