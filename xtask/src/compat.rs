@@ -3,6 +3,8 @@
 #[cfg(feature = "compat")]
 mod matrix;
 #[cfg(feature = "compat")]
+mod native;
+#[cfg(feature = "compat")]
 mod python;
 #[cfg(feature = "compat")]
 mod streams;
@@ -19,5 +21,6 @@ pub(crate) fn run(_: &[String]) -> Result {
 
 #[cfg(feature = "compat")]
 pub(crate) fn run(_: &[String]) -> Result {
-    streams::run()
+    streams::run()?;
+    native::run()
 }
