@@ -1,4 +1,45 @@
-//! The simplest parallel loop.
+//! The simplest parallel loop: calls made somewhere else, results in order.
+//!
+//! ```
+//! use joblib_parallel::{Parallel, delayed};
+//!
+//! // A call of a function: runs on threads, or with `.backend("processes")` in worker processes.
+//! let roots: Vec<f64> =
+//!     Parallel::new().n_jobs(2).run((0..4).map(|i| delayed!(f64::sqrt(f64::from(i * i)))))?;
+//! assert_eq!(roots, [0.0, 1.0, 2.0, 3.0]);
+//!
+//! // A closure, which may borrow: runs on threads.
+//! let rows = [vec![1, 2], vec![3, 4]];
+//! let sums: Vec<i32> =
+//!     Parallel::new().n_jobs(-1).run(rows.iter().map(|row| delayed(|| row.iter().sum())))?;
+//! assert_eq!(sums, [3, 7]);
+//!
+//! // Results as they come, with a bounded number of them waiting.
+//! for root in Parallel::new().n_jobs(2).stream((1..4).map(|i| delayed!(f64::sqrt(f64::from(i))))) {
+//!     assert!(root? >= 1.0);
+//! }
+//! # Ok::<(), joblib_parallel::Error>(())
+//! ```
+//!
+//! # Scope
+//!
+//! This crate decides *what* runs when: it reads the input a little ahead of the workers, puts tiny
+//! tasks together into batches, keeps results in the order of the tasks, and turns panics and dead
+//! workers into errors that name the task. *Where* batches run is the business of `joblib-backends`.
+//!
+//! # Limits
+//!
+//! * A task on a thread cannot be stopped: after a failure the call waits for the tasks that run.
+//! * Tasks that reach other processes are calls of functions or of closures without captures, with up
+//!   to eight arguments; arguments and results go through serde.
+//! * The backend's word is final: if it leaks a batch, [`Parallel::run`] waits for ever.
+//! * Without a clock (`wasm32-unknown-unknown`) automatic batches have one task, and there are no
+//!   workers to speak of: calls run in sequence.
+//!
+//! # Features
+//!
+//! `threads` (default): the thread pool. `processes` (default, effective on Linux): worker processes,
+//! and tasks that can travel to them. Without either, calls run in sequence or on a backend of yours.
 
 #![deny(unsafe_code)]
 
@@ -27,7 +68,7 @@ mod task;
 
 pub use config::{BackendChoice, ParallelConfig};
 pub use error::{Error, Result, TaskError};
-pub use joblib_backends::{NJobs, cpu_count, register_backend};
+pub use joblib_backends::{Failure, NJobs, cpu_count, register_backend};
 pub use parallel::{Parallel, effective_n_jobs};
 pub use portable::Portable;
 pub use pre_dispatch::PreDispatch;

@@ -4,6 +4,9 @@ use joblib_parallel::{Error, Parallel, TaskError, delayed};
 use crate::backends::{Does, Scripted};
 use crate::watchdog::must_end;
 
+/// Enough to overflow the stack if each task needed a frame.
+const MANY: u32 = if cfg!(miri) { 30 } else { 10_000 };
+
 fn double(n: u32) -> u32 {
     assert!(n < 1000, "{n} is too large");
     2 * n
@@ -31,15 +34,15 @@ fn dropped_batches_are_lost_and_reported() {
     for does in [Does::Drop, Does::DropLater] {
         let (_, failure) = failure(run(does, 100).unwrap_err());
         assert_eq!(failure, Failure::Lost);
-        let each = run_each(does, 10_000);
-        assert_eq!(each.len(), 10_000);
+        let each = run_each(does, MANY);
+        assert_eq!(each.len(), MANY as usize);
         assert!(each.iter().all(|answer| answer.as_ref().unwrap_err().failure() == &Failure::Lost));
     }
 }
 
 #[test]
 fn a_backend_without_workers_does_not_recurse() {
-    let n = 100_000;
+    let n = 10 * MANY;
     let tasks = (0..n).map(|i| delayed(move || i));
     let parallel = Parallel::new().backend(Scripted::new(Does::RunNow)).batch_size(1);
     assert!(parallel.run(tasks).unwrap().into_iter().eq(0..n));
