@@ -63,7 +63,7 @@ pub(crate) struct TaskBatch<T: Task, S: Sink<T>> {
 
 impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     pub(crate) fn new(tasks: Tasks<T>, sink: S) -> Self {
-        let submitted = sink.batching().start();
+        let submitted = T::portable().and_then(|_| sink.batching().start());
         Self { tasks, answers: Vec::new(), submitted, settled: false, sink }
     }
 

@@ -150,10 +150,13 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
         if let Some(payload) = inner(self.panic) {
             resume_unwind(payload);
         }
+        let input = inner(self.input);
         Collected {
             runs: inner(self.runs),
             failures: inner(self.failures),
-            total: inner(self.input).next,
+            // Input that was left although nothing failed: a backend has thrown a thread of ours
+            // away. The next task is lost, then.
+            total: input.next + usize::from(input.tasks.is_some()),
             function: T::portable().map(|wire| wire.target.name),
         }
     }

@@ -31,14 +31,17 @@ pub(crate) struct Workers {
 impl Workers {
     fn of(backend: Arc<dyn Backend>, requested: NJobs) -> Result<Self> {
         let n_jobs = backend.effective_n_jobs(requested)?.get();
-        Ok(Self { backend, n_jobs, capped: false, nested: false })
+        let all = backend.effective_n_jobs(NJobs::from(i32::MAX))?.get();
+        Ok(Self { backend, n_jobs, capped: n_jobs < all, nested: false })
     }
 
     /// What the tasks may use for calls of their own.
+    ///
+    /// Only of our own threads is it known that they help while they wait; any other pool could be
+    /// full of tasks that wait for one another. And if the pool is larger than the outermost call
+    /// may use, nothing but the window keeps it to its number.
     pub(crate) fn nesting(&self) -> Nesting {
-        // Only of our own threads is it known that they help while they wait; any other pool could
-        // be full of tasks that wait for one another.
-        if self.backend.name() == "threads" {
+        if self.backend.name() == "threads" && (self.nested || !self.capped) {
             Nesting::shared(Arc::clone(&self.backend), self.n_jobs)
         } else {
             Nesting::sequential()
@@ -108,12 +111,10 @@ fn nested(backend: Option<BackendChoice>, requested: NJobs, level: Option<&Level
         Some(name) if canonical(&name) != level.backend.name() => {
             Ok(Plan::On(Workers::of(backend_by_name(&name, asked)?, asked)?))
         }
-        _ => Ok(Plan::On(Workers {
-            backend: Arc::clone(&level.backend),
-            n_jobs,
-            capped: n_jobs < level.workers,
-            nested: true,
-        })),
+        _ => {
+            let workers = Workers::of(Arc::clone(&level.backend), asked)?;
+            Ok(Plan::On(Workers { nested: true, ..workers }))
+        }
     }
 }
 

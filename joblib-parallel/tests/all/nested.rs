@@ -66,6 +66,21 @@ fn a_call_inside_with_fewer_workers_keeps_to_them() {
 }
 
 #[test]
+fn a_call_on_a_larger_pool_keeps_to_its_workers() {
+    let pool = Arc::new(joblib_backends::Threads::new(4.try_into().unwrap()).unwrap());
+    let gauge = Gauge::default();
+    let tasks = (0..40).map(|_| {
+        delayed(|| {
+            gauge.measure(std::thread::yield_now);
+            effective_n_jobs(2).unwrap()
+        })
+    });
+    let inside = Parallel::new().n_jobs(2).backend(pool).batch_size(1).run(tasks).unwrap();
+    assert_eq!(inside, [1; 40]);
+    assert!(gauge.peak.load(SeqCst) <= 2, "{} at once", gauge.peak.load(SeqCst));
+}
+
+#[test]
 fn tasks_on_threads_do_not_see_the_callers_region() {
     let inside = ParallelConfig::new().backend("threads").n_jobs(2).scope(|| {
         let tasks = (0..4).map(|_| delayed(|| Parallel::new().effective_n_jobs().unwrap()));
