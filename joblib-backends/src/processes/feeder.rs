@@ -192,8 +192,8 @@ impl Feeder {
 
 /// Leaves `batch` to another worker.
 fn put_back(queue: &Queue, batch: Box<dyn Batch>) {
-    if let Err(batch) = queue.put_back(batch) {
-        refuse(batch, "no worker process is left to run it");
+    if let Err((batch, why)) = queue.put_back(batch) {
+        refuse(batch, &why);
     }
 }
 
@@ -207,4 +207,37 @@ fn foreign(name: &str) -> String {
         "`{name}` lives in a shared library and cannot be found again in a worker process: call \
          it through a function of the program, or use the threads backend"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::process::tests::impostor;
+    use super::super::session::tests::Two;
+    use super::*;
+    use crate::Failure;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn workers_that_die_before_they_do_anything_end_the_pool() {
+        let queue = Arc::new(Queue::new(1).unwrap());
+        let mut feeder =
+            Feeder { queue: Arc::clone(&queue), index: 0, workers: 1, session: None, stillborn: 0 };
+        let (answer, answers) = channel();
+        let mut batch: Option<Box<dyn Batch>> = Some(Box::new(Two(answer)));
+        for _ in 0..STILLBORN {
+            assert!(queue.is_open());
+            let mut session = Session::new(impostor("exit 9"));
+            session.enqueue(batch.take().unwrap(), 0, 0);
+            feeder.session = Some(session);
+            feeder.settle(End::Closed);
+            if let Next::Run(again) = queue.next(0, 0) {
+                batch = Some(again);
+            }
+        }
+        assert!(!queue.is_open());
+        let (_, Err(Failure::Refused { message })) = answers.recv().unwrap() else {
+            panic!("it was not refused");
+        };
+        assert!(message.contains("end before they do anything"), "{message}");
+    }
 }

@@ -50,6 +50,18 @@ enum Stage {
     Killing,
 }
 
+impl Stage {
+    /// Why a batch is not queued; one that was `taken` before is still run while the pool closes.
+    fn refusal(&self, taken: bool) -> Option<String> {
+        match self {
+            Stage::Open => None,
+            Stage::Closing if taken => None,
+            Stage::Broken(why) => Some(why.clone()),
+            Stage::Closing | Stage::Killing => Some("the `processes` backend was shut down".into()),
+        }
+    }
+}
+
 /// What a feeder shall do next.
 pub(super) enum Next {
     Run(Box<dyn Batch>),
@@ -98,15 +110,8 @@ impl Queue {
         from_feeder: bool,
     ) -> Result<(), (Box<dyn Batch>, String)> {
         let mut state = self.lock();
-        match &state.stage {
-            Stage::Open => {}
-            Stage::Broken(why) => {
-                let why = why.clone();
-                return Err((batch, why));
-            }
-            Stage::Closing | Stage::Killing => {
-                return Err((batch, "the `processes` backend was shut down".into()));
-            }
+        if let Some(why) = state.stage.refusal(false) {
+            return Err((batch, why));
         }
         state.waiting.push_back(batch);
         let wakes = state.find_waiting(if from_feeder { 0 } else { usize::MAX });
@@ -117,11 +122,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts a batch in front that no worker has begun; gives it back if none will.
-    pub(super) fn put_back(&self, batch: Box<dyn Batch>) -> Result<(), Box<dyn Batch>> {
+    /// Puts a batch in front that was taken before and that no worker has begun; gives it back, with
+    /// the reason, if none will.
+    pub(super) fn put_back(&self, batch: Box<dyn Batch>) -> Result<(), (Box<dyn Batch>, String)> {
         let mut state = self.lock();
-        if !matches!(state.stage, Stage::Open | Stage::Closing) {
-            return Err(batch);
+        if let Some(why) = state.stage.refusal(true) {
+            return Err((batch, why));
         }
         state.waiting.push_front(batch);
         let wakes = state.find_waiting(usize::MAX);

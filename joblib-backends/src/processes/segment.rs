@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_segment_cannot_change_any_more() {
-        let mut segment = Segment::holding("abc").unwrap();
+        let mut segment = Segment::holding(&"abc").unwrap();
         assert!(segment.file.write_all(b"x").is_err());
         assert!(segment.file.set_len(0).is_err());
         let bytes = sys::Mapping::of_constant(&segment.file).unwrap();

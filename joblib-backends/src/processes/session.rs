@@ -317,14 +317,17 @@ fn discard(batch: Box<dyn Batch>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::process::tests::impostor;
     use super::*;
     use crate::Target;
     use std::os::fd::AsFd;
     use std::sync::mpsc::{Sender, channel};
 
-    struct Two(Sender<(u32, Result<Vec<u8>, Failure>)>);
+    /// Two tasks that send their answers on.
+    pub(in super::super) struct Two(pub(in super::super) Sender<(u32, Answer)>);
+
+    pub(in super::super) type Answer = Result<Vec<u8>, Failure>;
 
     impl Batch for Two {
         fn call(&self) -> CallId {
@@ -346,7 +349,7 @@ mod tests {
     }
 
     /// What two tasks are answered if the worker, having begun both, sends the bytes `said`.
-    fn answers_after(said: &[u8]) -> Vec<(u32, Result<Vec<u8>, Failure>)> {
+    fn answers_after(said: &[u8]) -> Vec<(u32, Answer)> {
         let escaped: String = said.iter().map(|byte| format!("\\{byte:03o}")).collect();
         let mut session = Session::new(impostor(&format!("printf '{escaped}' >&0")));
         let (answer, answers) = channel();
