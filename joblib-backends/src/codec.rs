@@ -56,16 +56,21 @@ fn travelling<R>(action: impl FnOnce() -> R) -> R {
     action()
 }
 
-/// A failure is a text, so it holds the causes, too.
 fn failure(action: &str, of: &str, error: &dyn Error) -> Failure {
-    let mut message = format!("{action} a value of type `{of}` failed: {error}");
+    let why = explain(error);
+    Failure::Codec { message: format!("{action} a value of type `{of}` failed: {why}") }
+}
+
+/// An error with its causes: what goes to another process is a text.
+pub(crate) fn explain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
+        text.push_str(": ");
+        text.push_str(&error.to_string());
         cause = error.source();
     }
-    Failure::Codec { message }
+    text
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::sys;
 use super::worker::panic_message;
 use crate::Batch;
 use crate::batch::refuse;
+use crate::codec::explain;
 
 /// So many workers in a row that died before they had done anything are a reason to give up.
 const STILLBORN: u32 = 3;
@@ -198,8 +199,7 @@ fn put_back(queue: &Queue, batch: Box<dyn Batch>) {
 }
 
 fn start_failed(error: &StartError) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})"));
-    format!("no worker process could be started: {error}{}", cause.unwrap_or_default())
+    format!("no worker process could be started: {}", explain(error))
 }
 
 fn foreign(name: &str) -> String {

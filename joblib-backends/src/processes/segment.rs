@@ -3,17 +3,19 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use joblib_persist::LoadOptions;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::sys;
-use crate::{Failure, Frame, Payload, Shared};
+use crate::Shared;
+use crate::codec::explain;
 
 /// A value in memory that workers open through our descriptor. It cannot change any more.
 #[derive(Debug)]
@@ -28,24 +30,20 @@ pub(crate) struct Segment {
 pub(crate) struct Place {
     descriptor: i32,
     inode: u64,
-    len: u64,
 }
 
 impl Segment {
-    /// Writes `value` into memory of its own.
+    /// Dumps `value` into memory of its own: arrays are copied once, from their own memory.
     pub(crate) fn holding<T: Serialize>(value: &T) -> Result<Self, String> {
-        let mut frame = Frame::default();
-        frame.write(value).map_err(message)?;
-        Self::of(frame.as_bytes())
-            .map_err(|error| format!("memory for a shared value could not be had: {error}"))
+        let file = sys::memory_file().map(File::from).map_err(refused)?;
+        joblib_persist::dump_to(value, &file).map_err(|error| explain(&error))?;
+        Self::of(file).map_err(refused)
     }
 
-    fn of(bytes: &[u8]) -> std::io::Result<Self> {
-        let mut file = File::from(sys::memory_file()?);
-        file.write_all(bytes)?;
+    fn of(file: File) -> io::Result<Self> {
         sys::make_constant(&file)?;
         let inode = file.metadata()?.ino();
-        let place = Place { descriptor: file.as_raw_fd(), inode, len: bytes.len() as u64 };
+        let place = Place { descriptor: file.as_raw_fd(), inode };
         Ok(Self { file, place })
     }
 
@@ -90,13 +88,13 @@ where
 }
 
 fn read<T: DeserializeOwned>(place: Place) -> Result<T, String> {
-    let bytes = File::open(place.path(sys::parent_id()))
-        .and_then(|file| sys::Mapping::of_constant(&file))
-        .map_err(|error| format!("a shared value could not be opened: {error}"))?;
-    if bytes.len() as u64 != place.len {
-        return Err("the memory of a shared value has another length".into());
+    let owner = sys::parent_id();
+    if !place.exists(owner) {
+        return Err("the process that shared the value does not have it any more".into());
     }
-    Payload::new(&bytes).read().map_err(message)
+    // What the parent has just written and nobody can change needs no check.
+    let unchecked = LoadOptions::new().verify(false);
+    unchecked.load(place.path(owner)).map_err(|error| explain(&error))
 }
 
 /// In a worker: forgets the values whose segments `owner`, its parent, has no more.
@@ -109,16 +107,14 @@ pub(super) fn forget_gone(owner: u32) {
     drop(gone);
 }
 
-fn message(failure: Failure) -> String {
-    match failure {
-        Failure::Codec { message } => message,
-        other => format!("{other:?}"),
-    }
+fn refused(error: io::Error) -> String {
+    format!("memory for a shared value could not be had: {error}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn a_value_is_forgotten_when_its_segment_is_gone() {
@@ -137,13 +133,7 @@ mod tests {
         let mut segment = Segment::holding(&"abc").unwrap();
         assert!(segment.file.write_all(b"x").is_err());
         assert!(segment.file.set_len(0).is_err());
-        let bytes = sys::Mapping::of_constant(&segment.file).unwrap();
-        assert_eq!(Payload::new(&bytes).read::<String>().unwrap(), "abc");
-    }
-
-    #[test]
-    fn memory_that_could_change_is_not_mapped() {
-        let file = File::from(sys::memory_file().unwrap());
-        assert!(sys::Mapping::of_constant(&file).is_err());
+        let path = segment.place().path(std::process::id());
+        assert_eq!(joblib_persist::load::<String>(path).unwrap(), "abc");
     }
 }

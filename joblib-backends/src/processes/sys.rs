@@ -4,9 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::NonNull;
 use std::time::Duration;
 
 /// Room for bytes to arrive in, at least.
@@ -56,11 +54,9 @@ pub(super) fn shared_memory(len: usize) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-const CONSTANT: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-
 /// Nobody can change the contents of a memory file any more.
 pub(super) fn make_constant(file: &File) -> io::Result<()> {
-    seal(file, CONSTANT)
+    seal(file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE)
 }
 
 fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
@@ -68,49 +64,6 @@ fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     let result =
         unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals | libc::F_SEAL_SEAL) };
     checked(result).map(drop)
-}
-
-/// A constant memory file as bytes.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-impl Mapping {
-    /// Maps a file made by [`make_constant`]; any other is refused.
-    pub(super) fn of_constant(file: &File) -> io::Result<Self> {
-        // SAFETY: no pointers are passed.
-        let seals = checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })?;
-        if seals & CONSTANT != CONSTANT {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        let (flags, fd) = (libc::MAP_SHARED | libc::MAP_POPULATE, file.as_raw_fd());
-        // SAFETY: a new mapping at an address of the system's choice.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, fd, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len })
-    }
-}
-
-impl Deref for Mapping {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping is that long, and its file is sealed: nobody can write or shrink it.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: our own mapping, and every borrow of it has ended.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.len) };
-    }
 }
 
 /// What a wait ended with.
