@@ -113,6 +113,14 @@ pub enum ErrorKind {
         wanted: usize,
     },
 
+    /// The array is mapped for reading.
+    #[error("the array is mapped for reading only: load it with `MmapMode::ReadWrite` or `Copy`")]
+    ReadOnly,
+
+    /// The file is mapped in this process, for writing or to be mapped for writing.
+    #[error("this process has mapped the file already: a file mapped for writing is mapped once")]
+    Mapped,
+
     /// The value goes deeper than is written or read.
     #[error("nested deeper than {} levels", crate::format::MAX_DEPTH)]
     TooDeep,

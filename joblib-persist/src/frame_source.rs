@@ -1,6 +1,7 @@
 //! Reading a value from frames and blocks.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use crate::array::Elements;
 use crate::de::{Blocks, Source};
@@ -10,6 +11,7 @@ use crate::format::envelope::{
     self, FOOTER_LEN, FRAME_HEADER_LEN, Footer, FrameHeader, HEADER_LEN, Next,
 };
 use crate::format::padding;
+use crate::mapped::Map;
 
 /// The most bytes of a block that are read and then hashed while still in the cache.
 const CHUNK: usize = 256 * 1024;
@@ -69,6 +71,10 @@ pub(crate) struct FrameSource<'r> {
     /// The checksum of the current block so far; absent if it is not to be compared.
     checksum: Option<BlockChecksum>,
     verify: bool,
+    /// The file of which this is the first value, if its arrays are to be mapped.
+    map: Option<Arc<Map>>,
+    /// How many arrays were mapped.
+    mapped: u32,
 }
 
 impl<'r> FrameSource<'r> {
@@ -85,10 +91,23 @@ impl<'r> FrameSource<'r> {
             blocks: 0,
             checksum: None,
             verify,
+            map: None,
+            mapped: 0,
         };
         source.read_header()?;
         source.advance()?;
         Ok(source)
+    }
+
+    /// Has arrays mapped that ask for it.
+    pub(crate) fn with_map(mut self, map: Option<Arc<Map>>) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// How many arrays were mapped.
+    pub(crate) fn mapped(&self) -> u32 {
+        self.mapped
     }
 
     /// Ends the value, of whose current frame `used` bytes were used.
@@ -206,6 +225,10 @@ impl Source for FrameSource<'_> {
         if self.payload == 0 { Err(leftover()) } else { Ok(()) }
     }
 
+    fn is_mapped(&self) -> bool {
+        self.map.is_some()
+    }
+
     fn blocks(&mut self) -> Result<&mut dyn Blocks> {
         Ok(self)
     }
@@ -233,6 +256,12 @@ impl Blocks for FrameSource<'_> {
         self.offset += len as u64;
         self.end_block()?;
         Ok(())
+    }
+
+    fn map(&mut self) -> Option<(Arc<Map>, u64)> {
+        let map = Arc::clone(self.map.as_ref()?);
+        self.mapped += 1;
+        Some((map, self.offset))
     }
 }
 

@@ -11,11 +11,13 @@ mod format;
 mod frame_sink;
 mod frame_source;
 mod load;
+mod mapped;
 pub mod message;
 mod ser;
 
 pub use dump::{DumpOptions, dump, dump_to};
 pub use error::{Error, ErrorKind, Result};
 pub use load::{LoadOptions, load, load_from, seek_last};
+pub use mapped::{MappedArray, MmapMode};
 
 pub use joblib_compress::Compression;

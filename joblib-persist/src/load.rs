@@ -13,6 +13,7 @@ use crate::file::FileInput;
 use crate::format::MAGIC;
 use crate::format::envelope::{FOOTER_LEN, Footer};
 use crate::frame_source::{FrameSource, Input, Plain};
+use crate::mapped::{Map, MmapMode};
 
 /// How much decompressed data is read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -97,11 +98,12 @@ pub fn seek_last(reader: &mut (impl Read + Seek)) -> Result<u64> {
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     verify: bool,
+    mmap_mode: Option<MmapMode>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        LoadOptions { verify: true }
+        LoadOptions { verify: true, mmap_mode: None }
     }
 }
 
@@ -118,6 +120,18 @@ impl LoadOptions {
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
+        self
+    }
+
+    /// Has the fields of type [`MappedArray`](crate::MappedArray) mapped by [`load`](Self::load)
+    /// instead of read; read its documentation for what that asks of you.
+    ///
+    /// All other fields are read into memory. If nothing can be mapped (the file is compressed,
+    /// the type has no such field, the arrays are small, the feature `mmap` is off) all is, with a
+    /// warning through the `log` crate.
+    #[must_use]
+    pub fn mmap_mode(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
+        self.mmap_mode = mode.into();
         self
     }
 
@@ -153,12 +167,34 @@ impl LoadOptions {
     }
 
     fn load_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
-        let file = File::open(path).map_err(|source| Error::io("opening the file", source))?;
-        let mut file = FileInput::new(file).map_err(reading)?;
-        if file.starts_with(&MAGIC).map_err(reading)? {
-            return self.read(&mut file);
+        let file = self.open(path).map_err(|source| Error::io("opening the file", source))?;
+        let mut input = FileInput::new(file).map_err(reading)?;
+        if !input.starts_with(&MAGIC).map_err(reading)? {
+            if self.mmap_mode.is_some() {
+                log::warn!("`{}` is compressed: its arrays are not mapped", path.display());
+            }
+            return self.read_compressed(Box::new(input.into_reader()));
         }
-        self.read_compressed(Box::new(file.into_reader()))
+        let map = match self.mmap_mode {
+            Some(mode) => Map::new(input.file(), path, mode)?,
+            None => None,
+        };
+        let source = FrameSource::open(&mut input, self.verify)?.with_map(map);
+        let (value, source, used) = Decoder::new(source).decode()?;
+        if self.mmap_mode.is_some() && source.mapped() == 0 {
+            log::warn!(
+                "`{}` was loaded into memory: it has no array of 1 KiB or more that is wanted as a \
+                 `MappedArray`, or the feature `mmap` is off",
+                path.display()
+            );
+        }
+        source.finish(used)?;
+        Ok(value)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        let writable = Map::AVAILABLE && self.mmap_mode == Some(MmapMode::ReadWrite);
+        File::options().read(true).write(writable).open(path)
     }
 
     fn read_compressed<T: DeserializeOwned>(&self, reader: Box<dyn BufRead + '_>) -> Result<T> {

@@ -101,6 +101,11 @@ impl Source for MessageSource<'_> {
         Err(Error::new(ErrorKind::Truncated { place: "a message" }))
     }
 
+    #[inline]
+    fn is_mapped(&self) -> bool {
+        false
+    }
+
     #[cold]
     fn blocks(&mut self) -> Result<&mut dyn Blocks> {
         Err(Error::damaged("an array outside its message"))

@@ -15,6 +15,15 @@ mod damage;
 #[path = "all/files.rs"]
 mod files;
 
+/// Arrays stay in their file where they can and are wanted to, and nothing else is different.
+#[path = "all/mapped.rs"]
+mod mapped;
+
+/// What is written through a map, what others see of it, and what a map refuses.
+#[cfg(feature = "mmap")]
+#[path = "all/maps.rs"]
+mod maps;
+
 /// Whatever serde can say comes back as it was, from files and from messages.
 #[path = "all/values.rs"]
 mod values;

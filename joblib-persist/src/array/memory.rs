@@ -82,7 +82,7 @@ fn read_growing<E: Element>(len: usize, elements: &mut dyn Elements) -> Result<V
         let ahead = vec.len().max(AHEAD / size_of::<E>());
         let until = len.min(vec.len() + ahead);
         vec.try_reserve_exact(until - vec.len()).map_err(|_| out_of_memory::<E>(len))?;
-        advise(vec.spare_capacity_mut());
+        advise(&mut vec);
         while vec.len() < until {
             let start = vec.len();
             vec.resize(until.min(start + CHUNK / size_of::<E>()), E::ZERO);
@@ -127,7 +127,7 @@ fn zeroed<E: Element>(len: usize) -> Result<Vec<E>> {
     // SAFETY: allocated by the global allocator with the layout of `len` elements; zero bytes are
     // a valid `Element`.
     let mut vec = unsafe { Vec::from_raw_parts(start.cast::<E>(), len, len) };
-    advise(vec.as_mut_slice());
+    advise(&mut vec);
     Ok(vec)
 }
 
@@ -136,10 +136,9 @@ fn out_of_memory<E>(len: usize) -> Error {
     Error::new(ErrorKind::OutOfMemory { bytes: (len * size_of::<E>()) as u64 })
 }
 
-/// Asks for huge pages behind memory that was not touched yet: most of the time of a large load
-/// goes into page faults.
-fn advise<T>(memory: &mut [T]) {
-    let bytes = size_of_val(memory);
+/// Asks for huge pages: most of the time of a large load goes into page faults.
+fn advise<E: Element>(memory: &mut Vec<E>) {
+    let bytes = memory.capacity() * size_of::<E>();
     if bytes < HUGE {
         return;
     }
@@ -147,12 +146,14 @@ fn advise<T>(memory: &mut [T]) {
     {
         const PAGE: usize = 4096;
         let start = memory.as_mut_ptr().cast::<u8>();
-        let offset = start.align_offset(PAGE);
-        let len = (bytes - offset) / PAGE * PAGE;
-        // SAFETY: the range lies within memory that is borrowed mutably; the advice changes how
-        // it is backed, not what it holds. A refusal costs only speed.
+        // Whole pages, the first and last included: a large allocation then stays one mapping,
+        // which the system can move when it grows. It copies what is several.
+        let before = start.addr() % PAGE;
+        let len = (before + bytes).next_multiple_of(PAGE);
+        // SAFETY: the call changes how pages are backed, not what they hold, whoever has the rest
+        // of the first and last one. A refusal costs only speed.
         unsafe {
-            libc::madvise(start.add(offset).cast(), len, libc::MADV_HUGEPAGE);
+            libc::madvise(start.wrapping_sub(before).cast(), len, libc::MADV_HUGEPAGE);
         }
     }
 }

@@ -61,6 +61,18 @@ impl<S: Source> Decoder<S> {
         self.elements(tag, |elements| destination.read(&description, elements))
     }
 
+    /// An array of a mapped file, behind its tag, for the visitor of a `MappedArray`.
+    pub(super) fn visit_mapped<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        let description = self.description()?;
+        self.end_of_frame()?;
+        let blocks = self.source.blocks()?;
+        blocks.begin()?;
+        let (map, offset) =
+            blocks.map().ok_or_else(|| Error::damaged("an array outside its map"))?;
+        blocks.skip(description.byte_len()?)?;
+        crate::mapped::offering(map, offset, description, || visitor.visit_unit())
+    }
+
     /// An array, behind its tag, for a visitor that takes what comes.
     pub(super) fn visit_array<'de, V: Visitor<'de>>(
         &mut self,

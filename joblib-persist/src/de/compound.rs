@@ -20,6 +20,7 @@ impl<'d, S: Source> Items<'d, S> {
         Items { decoder, left, index: 0 }
     }
 
+    #[inline]
     pub(super) fn visit_seq<'de, V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
         let value = visitor.visit_seq(&mut self)?;
         self.finish()?;
@@ -49,8 +50,9 @@ impl<'d, S: Source> Items<'d, S> {
         Ok(true)
     }
 
+    #[inline]
     fn finish(mut self) -> Result<()> {
-        if self.advance()? {
+        if self.left != Some(0) && self.advance()? {
             let wanted = self.index - 1;
             return Err(Error::mismatch(
                 "a sequence of more elements",

@@ -15,10 +15,16 @@ pub(crate) struct Decoder<S> {
     pub(super) source: S,
     /// How much of the current frame was used.
     pub(super) at: usize,
-    pub(super) shapes: Vec<Shape>,
-    pub(super) variants: Vec<Variant>,
+    /// What the value has defined so far.
+    defined: Option<Box<Defined>>,
     depth: u32,
     failed: bool,
+}
+
+#[derive(Default)]
+struct Defined {
+    shapes: Vec<Shape>,
+    variants: Vec<Variant>,
 }
 
 /// The fields of a struct, as its definition names them.
@@ -54,7 +60,7 @@ impl VariantKind {
 
 impl<S: Source> Decoder<S> {
     pub(crate) fn new(source: S) -> Self {
-        Decoder { source, at: 0, shapes: Vec::new(), variants: Vec::new(), depth: 0, failed: false }
+        Decoder { source, at: 0, defined: None, depth: 0, failed: false }
     }
 
     /// Reads the value and returns the source, and how much of its frame was used.
@@ -218,31 +224,30 @@ impl<S: Source> Decoder<S> {
         }
     }
 
-    pub(super) fn shape(&self, shape: usize) -> Result<&Shape> {
-        self.shapes.get(shape).ok_or_else(|| undefined("shape", shape))
+    #[inline]
+    pub(super) fn shape(&mut self, shape: usize) -> Result<&mut Shape> {
+        let shapes = self.defined.as_mut().map(|defined| &mut defined.shapes);
+        shapes.and_then(|shapes| shapes.get_mut(shape)).ok_or_else(|| undefined("shape", shape))
     }
 
     pub(super) fn define_shape(&mut self, fields: Vec<Box<str>>) {
-        self.shapes.push(Shape { fields: fields.into(), positional_for: (0, 0) });
+        let shape = Shape { fields: fields.into(), positional_for: (0, 0) };
+        self.defined.get_or_insert_default().shapes.push(shape);
     }
 
     /// The variant behind a `VARIANT` or `VARIANT_NEW`.
     pub(super) fn variant(&mut self, tag: u8) -> Result<(Rc<str>, VariantKind)> {
-        if tag == tag::VARIANT_NEW {
-            self.define_variant()?;
-            let new = self.variants.len() - 1;
-            return self.known_variant(new);
-        }
-        let variant = self.len()?;
-        self.known_variant(variant)
-    }
-
-    fn known_variant(&self, variant: usize) -> Result<(Rc<str>, VariantKind)> {
-        let known = self.variants.get(variant).ok_or_else(|| undefined("variant", variant))?;
+        let variant = match tag {
+            tag::VARIANT_NEW => self.define_variant()?,
+            _ => self.len()?,
+        };
+        let variants = self.defined.as_ref().map(|defined| &defined.variants);
+        let known = variants.and_then(|variants| variants.get(variant));
+        let known = known.ok_or_else(|| undefined("variant", variant))?;
         Ok((Rc::clone(&known.name), known.kind))
     }
 
-    fn define_variant(&mut self) -> Result<()> {
+    fn define_variant(&mut self) -> Result<usize> {
         self.name(|_enumeration| Ok(()))?;
         self.number()?;
         let name = self.name(|name| Ok(name.into()))?;
@@ -253,8 +258,9 @@ impl<S: Source> Decoder<S> {
             3 => VariantKind::Struct,
             _ => return Err(Error::damaged("a variant of unknown kind")),
         };
-        self.variants.push(Variant { name, kind });
-        Ok(())
+        let variants = &mut self.defined.get_or_insert_default().variants;
+        variants.push(Variant { name, kind });
+        Ok(variants.len() - 1)
     }
 }
 

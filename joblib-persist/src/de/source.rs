@@ -1,7 +1,10 @@
 //! Where items come from.
 
+use std::sync::Arc;
+
 use crate::array::Elements;
 use crate::error::Result;
+use crate::mapped::Map;
 
 /// Gives the items of one value, a frame at a time.
 pub(crate) trait Source {
@@ -10,6 +13,9 @@ pub(crate) trait Source {
 
     /// Goes on to the next frame, which has a payload. The current one was used up.
     fn next_frame(&mut self) -> Result<()>;
+
+    /// Whether blocks are mapped.
+    fn is_mapped(&self) -> bool;
 
     /// The block behind the current frame, which was used up.
     fn blocks(&mut self) -> Result<&mut dyn Blocks>;
@@ -22,4 +28,7 @@ pub(crate) trait Blocks: Elements {
 
     /// Passes over the whole block of `len` bytes, instead of filling and finishing.
     fn skip(&mut self, len: usize) -> Result<()>;
+
+    /// The mapped file and the offset in it where the block begins, if it is mapped.
+    fn map(&mut self) -> Option<(Arc<Map>, u64)>;
 }

@@ -43,7 +43,7 @@ impl<S: Source> Decoder<S> {
             && shape.fields.len() == wanted.len()
             && shape.fields.iter().zip(wanted).all(|(found, wanted)| **found == **wanted);
         if is_positional {
-            self.shapes[number].positional_for = key;
+            shape.positional_for = key;
         }
         Ok(is_positional)
     }

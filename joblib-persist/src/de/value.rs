@@ -51,6 +51,17 @@ impl<S: Source> Decoder<S> {
         }
     }
 
+    /// What is most likely a sequence or tuple of known length.
+    #[inline]
+    fn visit_items<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+        if !matches!(self.peek()?, tag::SEQ | tag::TUPLE) {
+            return self.visit_any(visitor);
+        }
+        self.at += 1;
+        let left = Some(self.len()?);
+        self.nested(|decoder| Items::new(decoder, left).visit_seq(visitor))
+    }
+
     fn visit_scalar<'de, V: Visitor<'de>>(&mut self, tag: u8, visitor: V) -> Result<V::Value> {
         match tag {
             tag::U8 => visitor.visit_u8(u8::from_le_bytes(self.take()?)),
@@ -183,9 +194,13 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
+        if name == crate::mapped::NAME && self.source.is_mapped() && self.peek()? == tag::ARRAY {
+            self.at += 1;
+            return self.visit_mapped(visitor);
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -195,8 +210,23 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
                 self.at += 1;
                 self.visit_sequence(tag, visitor)
             }
-            _ => self.visit_any(visitor),
+            _ => self.visit_items(visitor),
         }
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value> {
+        self.visit_items(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.visit_items(visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -244,6 +274,6 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool char unit unit_struct tuple tuple_struct map identifier
+        bool char unit unit_struct map identifier
     }
 }

@@ -22,6 +22,10 @@ impl FileInput {
         Ok(self.reader.fill_buf()?.starts_with(bytes))
     }
 
+    pub(crate) fn file(&self) -> &File {
+        self.reader.get_ref()
+    }
+
     pub(crate) fn into_reader(self) -> BufReader<File> {
         self.reader
     }

@@ -110,10 +110,10 @@ pub(super) struct StructFields<'e, S> {
 }
 
 enum Mode {
-    /// The first struct of its name and number of fields: its fields so far.
-    Defining { key: ShapeKey, fields: Vec<&'static str> },
-    /// Follows a known shape, which fitted so far, up to `next`.
-    Following { shape: u32, next: usize, tag: Mark, complete: bool },
+    /// The first struct of its name and number of fields.
+    Defining { key: ShapeKey, begin: usize },
+    /// Follows a known shape, which fitted so far: the next field of it, and its end.
+    Following { next: usize, end: usize, tag: Mark, complete: bool },
     /// Did not fit: each field is named.
     Naming,
 }
@@ -128,16 +128,16 @@ impl<'e, S: Sink> StructFields<'e, S> {
         encoder.enter()?;
         let key = ShapeKey::of(name, len);
         let mode = match encoder.shapes.shape(key) {
-            Some(shape) => {
+            Some((shape, fields)) => {
                 encoder.sink.room(10)?;
                 let tag = encoder.sink.mark();
                 encoder.with_len(tag::STRUCT_MIXED, shape as usize)?;
-                Mode::Following { shape, next: 0, tag, complete: true }
+                Mode::Following { next: fields.start, end: fields.end, tag, complete: true }
             }
             None => {
                 encoder.put([tag::STRUCT_NEW])?;
                 encoder.name(name)?;
-                Mode::Defining { key, fields: Vec::with_capacity(len) }
+                Mode::Defining { key, begin: encoder.shapes.begin_shape() }
             }
         };
         Ok(StructFields { encoder, mode, left: len })
@@ -147,10 +147,10 @@ impl<'e, S: Sink> StructFields<'e, S> {
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result {
         self.left =
             self.left.checked_sub(1).ok_or_else(|| announced("fewer fields than it has"))?;
-        if let Mode::Following { shape, next, .. } = &mut self.mode
-            && let fields = self.encoder.shapes.fields(*shape)
-            && fields.get(*next).is_some_and(|field| same(field, name))
-            && (*next + 1 < fields.len() || self.left == 0)
+        // The last field of the shape ends the struct: it will not do if more are to come.
+        if let Mode::Following { next, end, .. } = &mut self.mode
+            && (*next + 1 < *end || (self.left == 0 && *next < *end))
+            && same(self.encoder.shapes.field(*next), name)
         {
             *next += 1;
         } else {
@@ -163,17 +163,16 @@ impl<'e, S: Sink> StructFields<'e, S> {
     #[inline(never)]
     fn unexpected_field(&mut self, name: &'static str) -> Result {
         match &mut self.mode {
-            Mode::Defining { fields, .. } => fields.push(name),
+            Mode::Defining { .. } => self.encoder.shapes.add_field(name),
             Mode::Naming => {}
-            Mode::Following { shape, next, complete, .. } => {
+            Mode::Following { next, end, complete, .. } => {
                 *complete = false;
-                let fields = &self.encoder.shapes.fields(*shape)[*next..];
-                // The last field of the shape ends the struct: it will not do if more are to come.
-                let usable = fields.len() - usize::from(self.left > 0 && !fields.is_empty());
-                let skipped = fields[..usable].iter().position(|field| same(field, name));
-                if let Some(skipped) = skipped {
-                    *next += skipped + 1;
-                    return self.skip(skipped);
+                let start = *next;
+                let usable = end.saturating_sub(usize::from(self.left > 0));
+                let found = (start..usable).find(|&at| same(self.encoder.shapes.field(at), name));
+                if let Some(found) = found {
+                    *next = found + 1;
+                    return self.skip(found - start);
                 }
                 self.mode = Mode::Naming;
                 self.encoder.put([tag::OTHER])?;
@@ -189,8 +188,8 @@ impl<'e, S: Sink> StructFields<'e, S> {
     fn skipped_field(&mut self, name: &'static str) -> Result {
         // In the other modes an absent field is simply not named; the definition of a shape names
         // it, so that the next struct can have it.
-        if let Mode::Defining { fields, .. } = &mut self.mode {
-            fields.push(name);
+        if let Mode::Defining { .. } = &mut self.mode {
+            self.encoder.shapes.add_field(name);
             self.encoder.name(name)?;
             self.encoder.put([tag::SKIP])?;
         }
@@ -203,26 +202,22 @@ impl<'e, S: Sink> StructFields<'e, S> {
             return Err(announced("more fields than it has").into());
         }
         self.encoder.leave();
-        if let Mode::Following { shape, next, tag, complete } = self.mode
-            && next == self.encoder.shapes.fields(shape).len()
-        {
-            if complete {
+        match self.mode {
+            Mode::Following { next, end, tag, complete: true } if next == end => {
                 self.encoder.sink.replace(tag, tag::STRUCT);
+                Ok(())
             }
-            return Ok(());
+            _ => self.finish_incomplete(),
         }
-        self.finish_incomplete()
     }
 
     #[inline(never)]
     fn finish_incomplete(&mut self) -> Result {
-        match std::mem::replace(&mut self.mode, Mode::Naming) {
-            Mode::Following { shape, next, .. } => {
-                self.skip(self.encoder.shapes.fields(shape).len() - next)
-            }
+        match self.mode {
+            Mode::Following { next, end, .. } => self.skip(end - next),
             Mode::Naming => Ok(self.encoder.put([tag::END])?),
-            Mode::Defining { key, fields } => {
-                self.encoder.shapes.define_shape(key, fields);
+            Mode::Defining { key, begin } => {
+                self.encoder.shapes.end_shape(key, begin);
                 Ok(self.encoder.put([tag::END])?)
             }
         }

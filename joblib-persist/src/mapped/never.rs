@@ -1,0 +1,28 @@
+//! What stands for maps where there are none: nothing that can exist.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::MmapMode;
+use crate::error::Result;
+use crate::format::Description;
+
+pub(crate) enum Map {}
+
+impl Map {
+    pub(crate) const AVAILABLE: bool = false;
+
+    pub(crate) fn new(_: &File, _: &Path, _: MmapMode) -> Result<Option<Arc<Self>>> {
+        Ok(None)
+    }
+}
+
+pub(crate) fn offering<T>(
+    map: Arc<Map>,
+    _offset: u64,
+    _description: Description,
+    _visit: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    match *map {}
+}
