@@ -1,39 +1,81 @@
 //! Where tasks wait, in whatever process they are, until a property lets them go.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::LIMIT;
 
-/// A place where tasks wait to be let go.
+/// A place where tasks wait to be let go. A property that fails lets everybody go.
 #[derive(Debug)]
 pub(super) struct Gate {
     port: u16,
-    visitors: Receiver<TcpStream>,
+    arrivals: Arc<Arrivals>,
+}
+
+#[derive(Debug, Default)]
+struct Arrivals {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: bool,
+    waiting: VecDeque<TcpStream>,
+}
+
+impl Arrivals {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets everybody go, from now on.
+    fn open(&self) {
+        let mut state = self.lock();
+        state.open = true;
+        state.waiting.clear();
+    }
+
+    fn arrive(&self, stream: TcpStream) {
+        let mut state = self.lock();
+        if !state.open {
+            state.waiting.push_back(stream);
+        }
+        self.arrived.notify_all();
+    }
 }
 
 /// A task that waits at a gate. It goes on when this is dropped.
 #[derive(Debug)]
 pub(super) struct Visitor {
     _stream: TcpStream,
+    arrivals: Arc<Arrivals>,
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.arrivals.open();
+        }
+    }
 }
 
 impl Gate {
     pub(super) fn new() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (send, visitors) = channel();
-        // Ends when the gate is gone and one more connection comes, or with the test.
+        let arrivals = Arc::<Arrivals>::default();
+        let gate = Self { port, arrivals: Arc::clone(&arrivals) };
+        // Ends with the test process.
         thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                if send.send(stream).is_err() {
-                    break;
-                }
+                arrivals.arrive(stream);
             }
         });
-        Self { port, visitors }
+        gate
     }
 
     /// What a task needs to come here.
@@ -43,13 +85,30 @@ impl Gate {
 
     /// Waits for the next task to arrive.
     pub(super) fn await_visitor(&self) -> Visitor {
-        let stream = self.visitors.recv_timeout(LIMIT).expect("no task has come to the gate");
-        Visitor { _stream: stream }
+        let nobody = |state: &mut State| state.waiting.is_empty();
+        let (mut state, _) = self
+            .arrivals
+            .arrived
+            .wait_timeout_while(self.arrivals.lock(), LIMIT, nobody)
+            .unwrap_or_else(PoisonError::into_inner);
+        let stream = state.waiting.pop_front();
+        drop(state);
+        let Some(stream) = stream else {
+            self.arrivals.open();
+            panic!("no task has come to the gate");
+        };
+        Visitor { _stream: stream, arrivals: Arc::clone(&self.arrivals) }
     }
 
     /// Whether a further task has arrived.
     pub(super) fn has_visitor(&self) -> bool {
-        self.visitors.try_recv().is_ok()
+        !self.arrivals.lock().waiting.is_empty()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.arrivals.open();
     }
 }
 
