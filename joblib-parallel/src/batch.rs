@@ -228,3 +228,112 @@ impl<T: Task, S: Sink<T>> Drop for TaskBatch<T, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::task::{Delayed, delayed};
+
+    /// Writes down what it is told.
+    struct Recorder {
+        batching: Batching,
+        nesting: context::Nesting,
+        told: RefCell<Vec<String>>,
+    }
+
+    impl Recorder {
+        fn new(fixed: Option<usize>) -> Self {
+            Self {
+                batching: Batching::new(fixed.and_then(std::num::NonZeroUsize::new), true),
+                nesting: context::Nesting::sequential(),
+                told: RefCell::default(),
+            }
+        }
+
+        fn tell(&self, what: String) {
+            self.told.borrow_mut().push(what);
+        }
+    }
+
+    impl<F: FnOnce() -> u32 + Send> Sink<Delayed<F>> for &mut Recorder {
+        fn call(&self) -> CallId {
+            CallId(0)
+        }
+        fn batching(&self) -> &Batching {
+            &self.batching
+        }
+        fn nesting(&self) -> &context::Nesting {
+            &self.nesting
+        }
+        fn stopped(&self) -> bool {
+            false
+        }
+        fn outputs(&self, outputs: Run<u32>) {
+            self.tell(format!("{}: {:?}", outputs.first, outputs.items));
+        }
+        fn failure(&self, task: usize, failure: Failure) {
+            self.tell(format!("{task}: {failure:?}"));
+        }
+        fn returned(&self, tasks: Tasks<Delayed<F>>) {
+            self.tell(format!("{}: {} back", tasks.run.first, tasks.run.items.len()));
+        }
+        fn ended(&self, tasks: usize) {
+            self.tell(format!("{tasks} ended"));
+        }
+    }
+
+    fn told<F: FnOnce() -> u32 + Send>(
+        fixed: Option<usize>,
+        first: usize,
+        tasks: Vec<Delayed<F>>,
+        act: impl FnOnce(TaskBatch<Delayed<F>, &mut Recorder>),
+    ) -> Vec<String> {
+        let mut recorder = Recorder::new(fixed);
+        act(TaskBatch::new(Tasks::new(first, tasks), &mut recorder));
+        recorder.told.into_inner()
+    }
+
+    #[test]
+    fn a_batch_that_turns_out_slow_hands_back_its_rest() {
+        let slow = || {
+            (0..50_u32)
+                .map(|i| {
+                    delayed(move || {
+                        sleep(Duration::from_millis(u64::from(i == 0)));
+                        i
+                    })
+                })
+                .collect()
+        };
+        let automatic = told(None, 10, slow(), |batch| batch.run());
+        assert_eq!(automatic, ["10: [0]", "11: 49 back", "1 ended"]);
+        let fixed = told(Some(50), 10, slow(), |batch| batch.run());
+        assert_eq!(fixed.last().unwrap(), "50 ended");
+    }
+
+    #[test]
+    fn a_panic_splits_the_results() {
+        let tasks = (0..4_u32).map(|i| delayed(move || 12 / (i % 2) + i)).collect();
+        let panic = "Panic { message: \"attempt to divide by zero\" }";
+        let failed = |task| format!("{task}: {panic}");
+        assert_eq!(
+            told(Some(4), 6, tasks, |batch| batch.run()),
+            [failed(6), "7: [13]".into(), failed(8), "9: [15]".into(), "4 ended".into()]
+        );
+    }
+
+    #[test]
+    fn a_dropped_batch_accounts_for_every_task() {
+        let tasks = || (0..2_u32).map(|i| delayed(move || i)).collect();
+        assert_eq!(told(None, 3, tasks(), |batch| drop(batch)), ["3: Lost", "4: Lost", "2 ended"]);
+        let returned = told(None, 3, tasks(), |mut batch| {
+            batch.reply(1, Err(Failure::NotRun));
+            batch.reply(0, Err(Failure::Refused { message: "no".into() }));
+        });
+        assert_eq!(returned, ["3: Refused { message: \"no\" }", "4: 1 back", "1 ended"]);
+    }
+}

@@ -2,7 +2,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Runs `test` and fails if it hangs; the time is no measure of speed, only of patience.
+/// No measure of speed, only of patience.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(miri) { 3600 } else { 60 });
+
+/// Runs `test` and fails if it hangs.
 pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
     let (sender, receiver) = mpsc::channel();
     let handle = thread::spawn(move || {
@@ -10,7 +13,7 @@ pub(crate) fn must_end<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'sta
         let _ = sender.send(());
         result
     });
-    match receiver.recv_timeout(Duration::from_secs(60)) {
+    match receiver.recv_timeout(PATIENCE) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("the test hangs"),
         Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => match handle.join() {
             Ok(result) => result,
