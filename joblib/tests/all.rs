@@ -1,0 +1,10 @@
+//! The crates together, as a program that depends on `joblib` alone uses them.
+
+#![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+
+/// What a user reads when something is wrong.
+#[path = "all/errors.rs"]
+mod errors;
+/// Loops over cached functions, and models in files, on every backend.
+#[path = "all/together.rs"]
+mod together;
