@@ -28,8 +28,8 @@
 //! # Limits
 //!
 //! Threads cannot be killed, so a task that hangs on one holds it for ever. Worker processes need
-//! Linux with `/proc`, and run only functions of the executable itself, not of shared libraries.
-//! Workers are not limited in memory or time.
+//! Linux 5.3 or newer with `/proc`, and run only functions of the executable itself, not of shared
+//! libraries. Workers are not limited in memory or time.
 //!
 //! # Features
 //!

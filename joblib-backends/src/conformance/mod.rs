@@ -26,6 +26,7 @@ mod answers;
 mod control;
 mod deaths;
 mod gate;
+mod stress;
 mod trial;
 
 use std::time::Duration;
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub use answers::*;
 pub use control::*;
 pub use deaths::*;
+pub use stress::*;
 
 /// How long a property waits for what must happen before it fails.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -66,6 +68,7 @@ macro_rules! backend_conformance {
                 settles_what_comes_after_the_shutdown,
                 a_death_costs_the_running_task_alone,
                 a_death_leaves_other_calls_alone,
+                settles_calls_that_overlap,
             );
         }
     };

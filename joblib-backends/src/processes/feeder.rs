@@ -10,7 +10,7 @@ use super::image::Image;
 use super::process::{Process, StartError};
 use super::queue::{Next, Queue};
 use super::session::{End, Session};
-use super::sys;
+use super::sys::{self, Awaited, Ready};
 use super::worker::panic_message;
 use crate::Batch;
 use crate::batch::refuse;
@@ -115,40 +115,55 @@ impl Feeder {
     fn attend(&mut self) {
         let bell = self.queue.bell(self.index);
         let Some(session) = &mut self.session else {
-            sys::wait(None, false, bell.as_fd(), None);
+            sys::wait(Awaited { bell: Some(bell.as_fd()), ..Awaited::default() });
             bell.answer();
             return;
         };
         if session.load() == 0 {
             session.rest();
         }
-        let timeout = session.time_left();
-        let socket = session.process().socket();
-        let ready = sys::wait(Some(socket), session.has_output(), bell.as_fd(), timeout);
+        let ready = sys::wait(Awaited { bell: Some(bell.as_fd()), ..session.awaited() });
         if ready.rung {
             bell.answer();
-            let orders = self.queue.orders(self.index);
-            orders.aborted.into_iter().for_each(|call| session.abort(call));
-            if orders.take_back {
-                match session.take_back() {
-                    Some(batch) => put_back(&self.queue, batch),
-                    // Just begun. Perhaps another has one.
-                    None => self.queue.ask_for_work(),
-                }
-            }
-            if orders.kill {
+            if self.obey() {
                 return self.kill();
             }
+        }
+        if let Some(end) = self.exchange(ready) {
+            self.settle(end);
+        }
+    }
+
+    /// Does what the pool has told this feeder; true if the worker is to be killed.
+    fn obey(&mut self) -> bool {
+        let orders = self.queue.orders(self.index);
+        let Some(session) = &mut self.session else {
+            return orders.kill;
+        };
+        orders.aborted.into_iter().for_each(|call| session.abort(call));
+        if orders.take_back {
+            match session.take_back() {
+                Some(batch) => put_back(&self.queue, batch),
+                // Just begun. Perhaps another has one.
+                None => self.queue.ask_for_work(),
+            }
+        }
+        orders.kill
+    }
+
+    /// Sends and receives what can be; says if the conversation is over.
+    fn exchange(&mut self, ready: Ready) -> Option<End> {
+        let session = self.session.as_mut()?;
+        if ready.ended {
+            return Some(session.receive_rest());
         }
         if ready.writable {
             session.flush();
         }
-        let received = if ready.readable { session.receive() } else { Ok(()) };
-        let overdue = session.time_left().is_some_and(|left| left.is_zero());
+        let received = if ready.readable { session.receive() } else { Ok(false) };
         match received {
-            Err(end) => self.settle(end),
-            Ok(()) if overdue => self.settle(End::Aborted),
-            Ok(()) => {}
+            Err(end) => Some(end),
+            Ok(_) => session.is_overdue().then_some(End::Aborted),
         }
     }
 
@@ -217,11 +232,29 @@ mod tests {
     use crate::Failure;
     use std::sync::mpsc::channel;
 
+    fn feeder(queue: &Arc<Queue>) -> Feeder {
+        Feeder { queue: Arc::clone(queue), index: 0, workers: 1, session: None, stillborn: 0 }
+    }
+
+    #[test]
+    fn a_death_is_noticed_even_if_something_keeps_the_socket_open() {
+        let mut feeder = feeder(&Arc::new(Queue::new(1).unwrap()));
+        // What stays behind reads the socket, and ends when the session does.
+        let mut session = Session::new(impostor("cat <&0 >/dev/null & exit 4"));
+        let (answer, answers) = channel();
+        session.enqueue(Box::new(Two(answer)), 0, 0);
+        feeder.session = Some(session);
+        while feeder.session.is_some() {
+            feeder.attend();
+        }
+        assert!(matches!(feeder.queue.next(0, 0), Next::Run(_)), "it was not put back");
+        assert!(answers.try_recv().is_err());
+    }
+
     #[test]
     fn workers_that_die_before_they_do_anything_end_the_pool() {
         let queue = Arc::new(Queue::new(1).unwrap());
-        let mut feeder =
-            Feeder { queue: Arc::clone(&queue), index: 0, workers: 1, session: None, stillborn: 0 };
+        let mut feeder = feeder(&queue);
         let (answer, answers) = channel();
         let mut batch: Option<Box<dyn Batch>> = Some(Box::new(Two(answer)));
         for _ in 0..STILLBORN {

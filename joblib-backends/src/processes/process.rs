@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::entry::{self, Invitation};
 use super::image::Image;
 use super::status::{self, Page};
-use super::sys;
+use super::sys::{self, Awaited};
 use super::wire::{self, HANDSHAKE};
 use crate::cpu_count;
 
@@ -35,7 +35,9 @@ const INNER_THREADS: [&str; 8] = [
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    #[error("`/proc/self/exe` could not be started again")]
+    #[error(
+        "`/proc/self/exe` could not be started again (Linux 5.3 or newer with `/proc` is needed)"
+    )]
     Spawn(#[source] io::Error),
     #[error("the memory shared with it could not be had")]
     Memory(#[source] io::Error),
@@ -51,6 +53,8 @@ pub(super) enum StartError {
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    /// Tells the end of the process, even if something it has started keeps the socket open.
+    handle: OwnedFd,
     socket: UnixStream,
     /// What it shares with us.
     pub(super) page: Page,
@@ -67,10 +71,21 @@ impl Process {
             .stdin(Stdio::from(OwnedFd::from(far)))
             .spawn()
             .map_err(StartError::Spawn)?;
-        let process = Self { child, socket: near, page }.greeted(START_LIMIT)?;
+        let process = Self::of(child, near, page)?.greeted(START_LIMIT)?;
         // Dropped only now: the worker opens it through our descriptor.
         drop(memory);
         Ok(process)
+    }
+
+    fn of(mut child: Child, socket: UnixStream, page: Page) -> Result<Self, StartError> {
+        match sys::process(child.id()) {
+            Ok(handle) => Ok(Self { child, handle, socket, page }),
+            Err(error) => {
+                child.kill().ok();
+                child.wait().ok();
+                Err(StartError::Spawn(error))
+            }
+        }
     }
 
     /// Waits for the handshake.
@@ -95,6 +110,12 @@ impl Process {
         self.socket.as_fd()
     }
 
+    /// What to wait for: something to read, or the end of the process.
+    pub(super) fn awaited(&self) -> Awaited<'_> {
+        let (socket, process) = (Some(self.socket.as_fd()), Some(self.handle.as_fd()));
+        Awaited { socket, process, ..Awaited::default() }
+    }
+
     /// Kills the process if it still runs, and says how it ended. That a process has closed its
     /// socket shows that its end is decided, so the kill does not change what is said.
     pub(super) fn kill(&mut self) -> String {
@@ -105,7 +126,8 @@ impl Process {
     /// Asks an idle process to leave, and waits for it.
     pub(super) fn leave(self) {
         self.socket.shutdown(std::net::Shutdown::Write).ok();
-        sys::wait_for_exit(self.child.id(), LEAVE_LIMIT);
+        let process = Some(self.handle.as_fd());
+        sys::wait(Awaited { process, timeout: Some(LEAVE_LIMIT), ..Awaited::default() });
     }
 }
 
@@ -149,7 +171,7 @@ pub(super) mod tests {
         let page = Page::map(memory.as_fd()).unwrap();
         let (socket, far) = UnixStream::pair().unwrap();
         let child = Command::new("sh").args(["-c", script]).stdin(OwnedFd::from(far)).spawn();
-        Process { child: child.unwrap(), socket, page }
+        Process::of(child.unwrap(), socket, page).unwrap()
     }
 
     fn greeting(script: &str, limit: Duration) -> String {

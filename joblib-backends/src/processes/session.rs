@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::inbox::{Inbox, KEEP};
 use super::process::Process;
-use super::sys::{self, Mode};
+use super::sys::{self, Awaited, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
 use super::worker::panic_message;
 use crate::{Batch, CallId, Failure, Frame, Payload};
@@ -54,8 +54,10 @@ impl Session {
         }
     }
 
-    pub(super) fn process(&self) -> &Process {
-        &self.process
+    /// What to wait for.
+    pub(super) fn awaited(&self) -> Awaited<'_> {
+        let (output, timeout) = (self.has_output(), self.time_left());
+        Awaited { output, timeout, ..self.process.awaited() }
     }
 
     /// How many batches are under way.
@@ -70,7 +72,7 @@ impl Session {
         last.is_none_or(|last| last == self.sent && self.flights.len() < DEPTH)
     }
 
-    pub(super) fn has_output(&self) -> bool {
+    fn has_output(&self) -> bool {
         self.written < self.outbox.bytes.len()
     }
 
@@ -122,12 +124,12 @@ impl Session {
         }
     }
 
-    /// Reads what has arrived and answers tasks with it.
-    pub(super) fn receive(&mut self) -> Result<(), End> {
+    /// Reads what has arrived and answers tasks with it; false if nothing has.
+    pub(super) fn receive(&mut self) -> Result<bool, End> {
         match self.inbox.receive(self.process.socket(), Mode::NoWait) {
             Ok(0) => return Err(End::Closed),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(_) => return Err(End::Closed),
         }
         let mut rest = self.inbox.unread();
@@ -136,7 +138,18 @@ impl Session {
         let used = all - rest.len();
         self.answered |= used > 0;
         self.inbox.consume(used);
-        result.map_err(End::Garbage)
+        result.map(|()| true).map_err(End::Garbage)
+    }
+
+    /// Reads what a process that has ended left in the socket.
+    pub(super) fn receive_rest(&mut self) -> End {
+        loop {
+            match self.receive() {
+                Ok(true) => {}
+                Ok(false) => return End::Closed,
+                Err(end) => return end,
+            }
+        }
     }
 
     /// Gives up the batches of `call`. The worker begins nothing more of them.
@@ -163,9 +176,14 @@ impl Session {
     }
 
     /// How long the batch in front may go on, if it was given up.
-    pub(super) fn time_left(&self) -> Option<Duration> {
+    fn time_left(&self) -> Option<Duration> {
         let deadline = self.flights.front()?.deadline?;
         Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether the batch in front was given up and its time is over.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.time_left().is_some_and(|left| left.is_zero())
     }
 
     /// Asks the idle worker to leave.
@@ -321,7 +339,6 @@ pub(super) mod tests {
     use super::super::process::tests::impostor;
     use super::*;
     use crate::Target;
-    use std::os::fd::AsFd;
     use std::sync::mpsc::{Sender, channel};
 
     /// Two tasks that send their answers on.
@@ -356,9 +373,9 @@ pub(super) mod tests {
         session.enqueue(Box::new(Two(answer)), 0, 0);
         assert!(session.process.page.claim(1));
         session.process.page.begin_task(1);
-        let bell = sys::event_counter().unwrap();
         let end = loop {
-            sys::wait(Some(session.process.socket()), false, bell.as_fd(), None);
+            let socket = Some(session.process.socket());
+            sys::wait(Awaited { socket, ..Awaited::default() });
             if let Err(end) = session.receive() {
                 break end;
             }

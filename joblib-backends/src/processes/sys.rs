@@ -66,38 +66,53 @@ fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     checked(result).map(drop)
 }
 
+/// What to wait for. What is not given is not waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Awaited<'a> {
+    /// To be read.
+    pub(super) socket: Option<BorrowedFd<'a>>,
+    /// And whether to be written, too.
+    pub(super) output: bool,
+    /// To have ended; from [`process`].
+    pub(super) process: Option<BorrowedFd<'a>>,
+    /// To ring.
+    pub(super) bell: Option<BorrowedFd<'a>>,
+    pub(super) timeout: Option<Duration>,
+}
+
 /// What a wait ended with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ready {
     pub(super) readable: bool,
     pub(super) writable: bool,
+    pub(super) ended: bool,
     pub(super) rung: bool,
 }
 
-/// Waits until `socket` has something to read (or, if `write`, room to write), `bell` rings, or
-/// `timeout` is over.
-pub(super) fn wait(
-    socket: Option<BorrowedFd<'_>>,
-    write: bool,
-    bell: BorrowedFd<'_>,
-    timeout: Option<Duration>,
-) -> Ready {
-    let events = libc::POLLIN | if write { libc::POLLOUT } else { 0 };
-    // A negative descriptor is passed over.
-    let socket = socket.map_or(-1, |socket| socket.as_raw_fd());
+/// Waits until something is there of what is awaited, or the time is over.
+pub(super) fn wait(awaited: Awaited<'_>) -> Ready {
+    let entry = |fd: Option<BorrowedFd<'_>>, events| {
+        // A negative descriptor is passed over.
+        let fd = fd.map_or(-1, |fd| fd.as_raw_fd());
+        libc::pollfd { fd, events, revents: 0 }
+    };
+    let write = if awaited.output { libc::POLLOUT } else { 0 };
     let mut fds = [
-        libc::pollfd { fd: socket, events, revents: 0 },
-        libc::pollfd { fd: bell.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+        entry(awaited.socket, libc::POLLIN | write),
+        entry(awaited.process, libc::POLLIN),
+        entry(awaited.bell, libc::POLLIN),
     ];
-    let timeout = timeout.map_or(-1, milliseconds);
+    let timeout = awaited.timeout.map_or(-1, milliseconds);
     // SAFETY: `fds` is an array of that many entries. A failure (a signal) leaves `revents` zero,
     // and the caller looks again.
-    unsafe { libc::poll(fds.as_mut_ptr(), 2, timeout) };
+    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
+    let [socket, process, bell] = fds.map(|entry| entry.revents);
     Ready {
         // An error or a hang-up is found by reading.
-        readable: fds[0].revents & !libc::POLLOUT != 0,
-        writable: fds[0].revents & libc::POLLOUT != 0,
-        rung: fds[1].revents != 0,
+        readable: socket & !libc::POLLOUT != 0,
+        writable: socket & libc::POLLOUT != 0,
+        ended: process != 0,
+        rung: bell != 0,
     }
 }
 
@@ -109,16 +124,11 @@ pub(super) fn wait_for_hangup(socket: BorrowedFd<'_>, limit: Duration) -> bool {
     fd.revents != 0
 }
 
-/// Waits until the child process `id` has ended, at most `limit`. It is not reaped.
-pub(super) fn wait_for_exit(id: u32, limit: Duration) {
+/// A child process as something that can be waited for.
+pub(super) fn process(id: u32) -> io::Result<OwnedFd> {
     // SAFETY: no pointers are passed; the answer is a descriptor or -1.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, id as libc::pid_t, 0) };
-    let Ok(fd) = owned(fd as libc::c_int) else {
-        return;
-    };
-    let mut entry = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one entry, as announced.
-    unsafe { libc::poll(&raw mut entry, 1, milliseconds(limit)) };
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, libc::c_long::from(id), 0) };
+    owned(fd as libc::c_int)
 }
 
 /// Rounded up: rounding down would spin through the last millisecond.

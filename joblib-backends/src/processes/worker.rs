@@ -22,15 +22,14 @@ use crate::{CallFn, Failure, Frame, Payload};
 const STACK: usize = 8 << 20;
 /// How long an orphan may take to leave by itself.
 const LEAVE: Duration = Duration::from_millis(50);
-
 /// How long a shared value may outlive its last user.
 const TIDY: Duration = Duration::from_secs(1);
 
 /// Serves the parent at the other end of `socket` and never returns.
 ///
 /// A thread of its own runs the tasks (with a name for panic messages), and this one only waits
-/// for the parent to hang up, so that a worker dies with its parent even in the middle of a task. Once
-/// a second it looks whether shared values can be forgotten.
+/// for the parent to hang up, so that a worker dies with its parent even in the middle of a task.
+/// Once a second it looks whether shared values can be forgotten.
 pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
     let served = socket.try_clone().and_then(|socket| {
         thread::Builder::new().name("joblib-worker".into()).stack_size(STACK).spawn(move || {
