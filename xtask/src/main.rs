@@ -1,11 +1,12 @@
 //! Everything a contributor runs besides `cargo build` and `cargo test`: `cargo xtask help`.
 //!
 //! Only the standard library, so that the first run compiles in seconds; what needs the crates
-//! themselves (`compat`) lives behind the feature of its name, which the task switches on.
+//! themselves (`compat`, `bench`) lives behind the feature of its name, which the task switches on.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to a person")]
 
+mod bench;
 mod ci;
 mod command;
 mod compat;
@@ -28,6 +29,11 @@ const TASKS: &[Task] = &[
     ("ci", "everything the CI checks, in its order (--skip-tests: without `test`)", ci::run),
     ("tidy", "rules that clippy cannot express: lengths, forgotten tests, links", tidy::run),
     ("compat", "our files read by other programs and theirs by us, as a matrix", compat::run),
+    (
+        "bench",
+        "ratios to Python joblib, numpy and plain I/O (--quick: small, nothing kept)",
+        bench::run,
+    ),
 ];
 
 fn main() -> ExitCode {

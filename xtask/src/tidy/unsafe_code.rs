@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("joblib-backends/src/processes/sys.rs", "system calls that the standard library lacks"),
     ("joblib-backends/src/processes/worker.rs", "takes over the descriptors it was born with"),
     ("joblib-backends/tests/faults/inside.rs", "workers that crash"),
+    ("joblib-memory/src/store/unnamed.rs", "gives a name to a file that has none"),
     ("joblib-parallel/src/portable.rs", "calls functions by their place in the executable"),
     ("joblib-parallel/src/scope.rs", "tasks that borrow: the lifetime ends with the call"),
     ("joblib-persist/src/array/destination.rs", "reads into memory that is not yet written"),
