@@ -54,82 +54,98 @@ fn a_call_inside_asks_for_no_more_than_there_is() {
 
 #[test]
 fn a_call_inside_with_fewer_workers_keeps_to_them() {
-    let gauge = Gauge::default();
-    Parallel::new()
-        .n_jobs(4)
-        .run([delayed(|| {
-            let tasks = (0..40).map(|_| delayed(|| gauge.measure(std::thread::yield_now)));
-            Parallel::new().n_jobs(2).batch_size(1).run(tasks).unwrap();
-        })])
-        .unwrap();
-    assert!(gauge.peak.load(SeqCst) <= 2, "{} at once", gauge.peak.load(SeqCst));
+    must_end(|| {
+        let gauge = Gauge::default();
+        Parallel::new()
+            .n_jobs(4)
+            .run([delayed(|| {
+                let tasks = (0..40).map(|_| delayed(|| gauge.measure(std::thread::yield_now)));
+                Parallel::new().n_jobs(2).batch_size(1).run(tasks).unwrap();
+            })])
+            .unwrap();
+        assert!(gauge.peak.load(SeqCst) <= 2, "{} at once", gauge.peak.load(SeqCst));
+    });
 }
 
 #[test]
 fn a_call_on_a_larger_pool_keeps_to_its_workers() {
-    let pool = Arc::new(joblib_backends::Threads::new(4.try_into().unwrap()).unwrap());
-    let gauge = Gauge::default();
-    let tasks = (0..40).map(|_| {
-        delayed(|| {
-            gauge.measure(std::thread::yield_now);
-            effective_n_jobs(2).unwrap()
-        })
+    must_end(|| {
+        let pool = Arc::new(joblib_backends::Threads::new(4.try_into().unwrap()).unwrap());
+        let gauge = Gauge::default();
+        let tasks = (0..40).map(|_| {
+            delayed(|| {
+                gauge.measure(std::thread::yield_now);
+                effective_n_jobs(2).unwrap()
+            })
+        });
+        let inside = Parallel::new().n_jobs(2).backend(pool).batch_size(1).run(tasks).unwrap();
+        assert_eq!(inside, [1; 40]);
+        assert!(gauge.peak.load(SeqCst) <= 2, "{} at once", gauge.peak.load(SeqCst));
     });
-    let inside = Parallel::new().n_jobs(2).backend(pool).batch_size(1).run(tasks).unwrap();
-    assert_eq!(inside, [1; 40]);
-    assert!(gauge.peak.load(SeqCst) <= 2, "{} at once", gauge.peak.load(SeqCst));
 }
 
 #[test]
 fn tasks_on_threads_do_not_see_the_callers_region() {
-    let inside = ParallelConfig::new().backend("threads").n_jobs(2).scope(|| {
-        let tasks = (0..4).map(|_| delayed(|| Parallel::new().effective_n_jobs().unwrap()));
-        Parallel::new().run(tasks).unwrap()
+    must_end(|| {
+        let inside = ParallelConfig::new().backend("threads").n_jobs(2).scope(|| {
+            let tasks = (0..4).map(|_| delayed(|| Parallel::new().effective_n_jobs().unwrap()));
+            Parallel::new().run(tasks).unwrap()
+        });
+        assert_eq!(inside, [1; 4]);
     });
-    assert_eq!(inside, [1; 4]);
 }
 
 #[test]
 fn one_worker_is_transparent() {
-    let inside = Parallel::new().run([delayed(|| effective_n_jobs(3).unwrap())]).unwrap();
-    assert_eq!(inside, [3]);
+    must_end(|| {
+        let inside = Parallel::new().run([delayed(|| effective_n_jobs(3).unwrap())]).unwrap();
+        assert_eq!(inside, [3]);
+    });
 }
 
 #[test]
 fn a_region_inside_a_task_holds_there() {
-    let inside = Parallel::new()
-        .n_jobs(2)
-        .run([delayed(|| {
-            ParallelConfig::new().n_jobs(2).scope(|| Parallel::new().effective_n_jobs().unwrap())
-        })])
-        .unwrap();
-    assert_eq!(inside, [2]);
+    must_end(|| {
+        let inside = Parallel::new()
+            .n_jobs(2)
+            .run([delayed(|| {
+                ParallelConfig::new()
+                    .n_jobs(2)
+                    .scope(|| Parallel::new().effective_n_jobs().unwrap())
+            })])
+            .unwrap();
+        assert_eq!(inside, [2]);
+    });
 }
 
 #[test]
 fn below_an_unknown_backend_calls_run_in_sequence() {
-    let inside = Parallel::new()
-        .n_jobs(2)
-        .backend(Scripted::new(Does::RunLater))
-        .run([delayed(|| effective_n_jobs(2).unwrap())])
-        .unwrap();
-    assert_eq!(inside, [1]);
+    must_end(|| {
+        let inside = Parallel::new()
+            .n_jobs(2)
+            .backend(Scripted::new(Does::RunLater))
+            .run([delayed(|| effective_n_jobs(2).unwrap())])
+            .unwrap();
+        assert_eq!(inside, [1]);
+    });
 }
 
 #[test]
 fn a_nested_failure_is_the_outer_tasks_own_matter() {
-    let results = Parallel::new()
-        .n_jobs(2)
-        .run((0..4).map(|i| {
-            delayed(move || {
-                Parallel::new()
-                    .n_jobs(2)
-                    .run((0..4).map(|j| delayed(move || assert!(i + j != 4))))
-                    .is_ok()
-            })
-        }))
-        .unwrap();
-    assert_eq!(results, [true, false, false, false]);
+    must_end(|| {
+        let results = Parallel::new()
+            .n_jobs(2)
+            .run((0..4).map(|i| {
+                delayed(move || {
+                    Parallel::new()
+                        .n_jobs(2)
+                        .run((0..4).map(|j| delayed(move || assert!(i + j != 4))))
+                        .is_ok()
+                })
+            }))
+            .unwrap();
+        assert_eq!(results, [true, false, false, false]);
+    });
 }
 
 #[test]
