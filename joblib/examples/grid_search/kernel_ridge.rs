@@ -4,7 +4,7 @@
 //! here makes the results of `main.rs` stale, and a changed comment does not.
 
 use joblib::prelude::*;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix2, s};
 use serde::{Deserialize, Serialize};
 
 const CLASSES: usize = 10;
@@ -13,8 +13,8 @@ const CLASSES: usize = 10;
 #[derive(Serialize, Deserialize)]
 pub struct KernelRidge {
     gamma: f64,
-    pub centres: Array2<f64>,
-    weights: Array2<f64>,
+    pub centres: MappedArray<f64, Ix2>,
+    weights: MappedArray<f64, Ix2>,
 }
 
 #[code(depends(gaussian, solve))]
@@ -25,7 +25,7 @@ pub fn fit(x: &Array2<f64>, y: &Array1<u8>, gamma: f64, alpha: f64) -> KernelRid
         if usize::from(y[i]) == class { 1.0 } else { -1.0 }
     });
     let weights = solve(kernel, targets);
-    KernelRidge { gamma, centres: x.clone(), weights }
+    KernelRidge { gamma, centres: x.clone().into(), weights: weights.into() }
 }
 
 #[code(depends(gaussian))]

@@ -155,10 +155,10 @@ fn keep(model: &KernelRidge, x: &Array2<f64>) -> Result<(), Box<dyn Error>> {
     dump(model, &small)?; // zlib, by the extension
     dump(model, &fast)?;
     let kept: KernelRidge = load(&small)?;
-    let mapped: KernelRidge = LoadOptions::new().load(&fast)?;
+    let mapped: KernelRidge = LoadOptions::new().mmap_mode(MmapMode::Read).load(&fast)?;
     let expected = predict(model, x);
     for (path, loaded) in [(&small, kept), (&fast, mapped)] {
-        let how = "read";
+        let how = if loaded.centres.is_mapped() { "mapped" } else { "read" };
         let same = if predict(&loaded, x) == expected { "the same" } else { "NOT THE SAME" };
         eprintln!("{}: {} bytes, {how}", path.display(), path.metadata()?.len());
         println!("the model {how} from its file predicts {same}");
