@@ -19,6 +19,8 @@ pub struct Capabilities {
     pub shared_memory: bool,
     /// A running task can be stopped without waiting for it.
     pub kill: bool,
+    /// Tasks are stopped at the [limit](Batch::time_limit) of their batch.
+    pub timeout: bool,
 }
 
 /// A place where tasks run.

@@ -20,6 +20,14 @@ pub trait Batch: Send {
     /// The function every task of this batch calls; `None` if the tasks cannot leave the process.
     fn target(&self) -> Option<Target>;
 
+    /// How long each task may take, counted from its own start; without a limit if not overridden.
+    ///
+    /// Kept by backends with the capability [`timeout`](crate::Capabilities::timeout): a task that
+    /// takes longer is stopped and answered with [`Failure::TimedOut`].
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
     /// Runs the tasks here, on this thread. Panics of tasks are caught and become answers.
     fn run(self: Box<Self>);
 
@@ -75,6 +83,11 @@ pub enum Failure {
         /// How it ended, such as `signal 9 (SIGKILL)` or `exit code 3`.
         status: String,
         /// How long the task had been running.
+        after: Duration,
+    },
+    /// The task took longer than its [limit](Batch::time_limit), and was stopped.
+    TimedOut {
+        /// How long it had been running.
         after: Duration,
     },
     /// The task had not begun: it may be submitted again at no loss.

@@ -1,7 +1,7 @@
 //! How single values are written into frames: the one place that names the encoding.
 //!
-//! It is the message form of `joblib-persist`: arrays travel as their memory, and whatever serde can
-//! describe comes back (flattened and untagged types, too, which denser encodings cannot read).
+//! It is the message form of `joblib-persist`: arrays travel as their memory, and whatever serde
+//! can describe comes back (flattened and untagged types, too, which denser encodings cannot read).
 
 use std::any::type_name;
 use std::cell::Cell;

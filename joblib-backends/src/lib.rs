@@ -29,13 +29,13 @@
 //!
 //! Threads cannot be killed, so a task that hangs on one holds it for ever. Worker processes need
 //! Linux 5.3 or newer with `/proc`, and run only functions of the executable itself, not of shared
-//! libraries. Workers are not limited in memory or time.
+//! libraries. Workers are not limited in memory.
 //!
 //! # Features
 //!
 //! `threads` and `processes` (both on by default) are the backends of that name; without them the
-//! crate builds for `wasm32-unknown-unknown`. `conformance` exposes the suite that every backend must
-//! pass; it is not covered by semver.
+//! crate builds for `wasm32-unknown-unknown`. `conformance` exposes the suite that every backend
+//! must pass; it is not covered by semver.
 
 #![deny(unsafe_code)]
 

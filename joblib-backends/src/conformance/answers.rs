@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::gate::Gate;
-use super::trial::{Act, Ledger};
+use super::trial::{Act, Extras, Ledger};
 use crate::{Backend, Error, Failure, NJobs};
 
 /// It has a name, runs at least one task at once, and takes zero workers for a mistake.
@@ -112,7 +112,8 @@ fn chain(backend: &Arc<dyn Backend>, ledger: &Arc<Ledger>, left: u32) {
     if left > 0 {
         let (next_backend, next_ledger) = (Arc::clone(backend), Arc::clone(ledger));
         let then = move || chain(&next_backend, &next_ledger, left - 1);
-        ledger.submit_then(&**backend, vec![echo(left)], Some(Box::new(then)));
+        let extras = Extras { then: Some(Box::new(then)), ..Extras::default() };
+        ledger.submit_with(&**backend, vec![echo(left)], extras);
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::LIMIT;
 use super::answers::echo;
 use super::gate::{Gate, Visitor};
-use super::trial::{Act, Ledger};
-use crate::{Backend, NJobs};
+use super::trial::{Act, Extras, Ledger};
+use crate::{Backend, Failure, NJobs};
 
 /// A call made inside a task completes even if every worker is busy: its thread helps.
 pub fn completes_nested_calls(backend: Arc<dyn Backend>) {
@@ -70,6 +70,24 @@ pub fn abort_kills_what_runs(backend: Arc<dyn Backend>) {
     let _visitor = gate.await_visitor();
     backend.abort(ledger.call());
     assert!(ledger.settle().into_values().all(|answer| answer.is_err()));
+    assert_works(&*backend);
+}
+
+/// A task is stopped at its limit, where the backend can; its neighbours are not to blame.
+pub fn stops_a_task_at_its_limit(backend: Arc<dyn Backend>) {
+    if !backend.capabilities().timeout {
+        return;
+    }
+    let (gate, ledger) = (Gate::new(), Ledger::new());
+    let acts = vec![echo(1), Act::Visit(gate.port()), echo(2)];
+    // Long enough for an echo on the busiest machine; the visit would last for ever.
+    let limit = Some(Duration::from_secs(1));
+    let batch = ledger.submit_with(&*backend, acts, Extras { limit, ..Extras::default() });
+    let answers = ledger.settle_batch(batch);
+    assert_eq!(answers[0], Ok(1u32.to_le_bytes().to_vec()));
+    let Err(Failure::TimedOut { after }) = answers[1] else { panic!("{answers:?}") };
+    assert!(Some(after) >= limit);
+    assert_eq!(answers[2], Err(Failure::NotRun));
     assert_works(&*backend);
 }
 

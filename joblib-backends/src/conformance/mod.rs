@@ -2,8 +2,8 @@
 //!
 //! Expand [`backend_conformance!`](crate::backend_conformance) once per backend; each property
 //! becomes one `#[test]` with a backend of its own, so a failure names both the backend and the
-//! property. Properties that need a [capability](crate::Capabilities) pass at once on a backend that
-//! does not claim it.
+//! property. Properties that need a [capability](crate::Capabilities) pass at once on a backend
+//! that does not claim it.
 //!
 //! ```
 //! use joblib_backends::Sequential;
@@ -12,7 +12,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! Nothing here measures time. Tasks that have to run at the same moment, or to be running while
+//! Nothing here waits for a time to pass, but for the limit of a task. Tasks that have to run at the same moment, or to be running while
 //! something else happens, wait at a gate until the property lets them go. What a backend never
 //! does ends in a panic after [`LIMIT`] instead of a hang.
 
@@ -63,6 +63,7 @@ macro_rules! backend_conformance {
                 helps_on_its_own_threads_only,
                 aborts_what_waits_and_nothing_else,
                 abort_kills_what_runs,
+                stops_a_task_at_its_limit,
                 lets_a_task_finish_before_it_shuts_down,
                 shutdown_kills_what_outlasts_the_grace,
                 settles_what_comes_after_the_shutdown,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{LIMIT, gate};
 use crate::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
@@ -82,7 +83,16 @@ struct Trial {
     number: usize,
     acts: Vec<Act>,
     ledger: Arc<Ledger>,
-    then: Option<Box<dyn FnOnce() + Send>>,
+    extras: Extras,
+}
+
+/// What few batches have.
+#[derive(Default)]
+pub(super) struct Extras {
+    /// How long each task may take.
+    pub(super) limit: Option<Duration>,
+    /// Run when the batch is dropped.
+    pub(super) then: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Batch for Trial {
@@ -98,6 +108,10 @@ impl Batch for Trial {
         let portable = !self.acts.iter().any(|act| matches!(act, Act::Local(_)));
         let target = Target { call: act, fingerprint: FINGERPRINT, name: "conformance::act" };
         portable.then_some(target)
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.extras.limit
     }
 
     fn run(mut self: Box<Self>) {
@@ -122,7 +136,7 @@ impl Batch for Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        if let Some(then) = self.then.take() {
+        if let Some(then) = self.extras.then.take() {
             then();
         }
         self.ledger.drop_batch(self.number, self.len());
@@ -165,15 +179,15 @@ impl Ledger {
 
     /// Submits a batch; the number is its place in the ledger.
     pub(super) fn submit(self: &Arc<Self>, backend: &dyn Backend, acts: Vec<Act>) -> usize {
-        self.submit_then(backend, acts, None)
+        self.submit_with(backend, acts, Extras::default())
     }
 
-    /// Submits a batch that runs `then` when it is dropped.
-    pub(super) fn submit_then(
+    /// Submits a batch with extras.
+    pub(super) fn submit_with(
         self: &Arc<Self>,
         backend: &dyn Backend,
         acts: Vec<Act>,
-        then: Option<Box<dyn FnOnce() + Send>>,
+        extras: Extras,
     ) -> usize {
         let number = {
             let mut state = self.lock();
@@ -181,7 +195,7 @@ impl Ledger {
             state.sent - 1
         };
         let ledger = Arc::clone(self);
-        backend.submit(Box::new(Trial { call: self.call, number, acts, ledger, then }));
+        backend.submit(Box::new(Trial { call: self.call, number, acts, ledger, extras }));
         number
     }
 

@@ -163,7 +163,7 @@ impl Feeder {
         let received = if ready.readable { session.receive() } else { Ok(false) };
         match received {
             Err(end) => Some(end),
-            Ok(_) => session.is_overdue().then_some(End::Aborted),
+            Ok(_) => session.overdue(),
         }
     }
 

@@ -123,7 +123,7 @@ impl Backend for Processes {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { shared_memory: false, kill: true }
+        Capabilities { shared_memory: false, kill: true, timeout: true }
     }
 
     /// As many as asked for, but no more than the pool has.

@@ -122,8 +122,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts a batch in front that was taken before and that no worker has begun; gives it back, with
-    /// the reason, if none will.
+    /// Puts a batch in front that was taken before and that no worker has begun; gives it back,
+    /// with the reason, if none will.
     pub(super) fn put_back(&self, batch: Box<dyn Batch>) -> Result<(), (Box<dyn Batch>, String)> {
         let mut state = self.lock();
         if let Some(why) = state.stage.refusal(true) {

@@ -27,6 +27,8 @@ pub(super) enum End {
     Garbage(Garbage),
     /// The running call was aborted.
     Aborted,
+    /// The running task takes longer than it may.
+    TimedOut,
 }
 
 /// One worker and what is under way to it.
@@ -56,7 +58,7 @@ impl Session {
 
     /// What to wait for.
     pub(super) fn awaited(&self) -> Awaited<'_> {
-        let (output, timeout) = (self.has_output(), self.time_left());
+        let (output, timeout) = (self.has_output(), self.doom().map(|(left, _)| left));
         Awaited { output, timeout, ..self.process.awaited() }
     }
 
@@ -93,6 +95,7 @@ impl Session {
         out.bytes[start..body].copy_from_slice(&header.to_bytes());
         self.flights.push_back(Flight {
             len: batch.len(),
+            limit: batch.time_limit(),
             batch,
             number: self.sent,
             answered: 0,
@@ -175,15 +178,21 @@ impl Session {
         unbegun.then(|| self.flights.remove(1)).flatten().map(|flight| flight.batch)
     }
 
-    /// How long the batch in front may go on, if it was given up.
-    fn time_left(&self) -> Option<Duration> {
-        let deadline = self.flights.front()?.deadline?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+    /// When the worker is to be killed, as far as is known now, and why.
+    fn doom(&self) -> Option<(Duration, End)> {
+        let front = self.flights.front()?;
+        if let Some(deadline) = front.deadline {
+            return Some((deadline.saturating_duration_since(Instant::now()), End::Aborted));
+        }
+        // A task that has not begun yet has all its time; so much later is early enough to look.
+        let limit = front.limit?;
+        let ran = front.running_for(&self.process).unwrap_or_default();
+        Some((limit.saturating_sub(ran), End::TimedOut))
     }
 
-    /// Whether the batch in front was given up and its time is over.
-    pub(super) fn is_overdue(&self) -> bool {
-        self.time_left().is_some_and(|left| left.is_zero())
+    /// Why the worker is to be killed now.
+    pub(super) fn overdue(&self) -> Option<End> {
+        self.doom().filter(|(left, _)| left.is_zero()).map(|(_, end)| end)
     }
 
     /// Asks the idle worker to leave.
@@ -200,19 +209,19 @@ impl Session {
     /// Settles what was under way to a worker that is dead or must die: answers that were ready
     /// are delivered, the running task is blamed, the others are handed back.
     pub(super) fn settle(mut self, end: End) -> Settled {
-        let status = match end {
-            End::Closed | End::Aborted => self.process.kill(),
-            End::Garbage(garbage) => {
-                self.process.kill();
-                format!("killed, because it answered nonsense: {garbage}")
-            }
-        };
+        let mut status = self.process.kill();
+        if let End::Garbage(garbage) = end {
+            status = format!("killed, because it answered nonsense: {garbage}");
+        } else {
+            // What it had sent before it was killed still counts.
+            self.receive_rest();
+        }
         let page = &self.process.page;
         let (unbegun, begun) =
             self.flights.drain(..).partition::<Vec<_>, _>(|flight| page.take_back(flight.number));
         let stillborn = begun.is_empty() && !self.answered;
         for flight in begun {
-            flight.settle(&self.process, &status, matches!(end, End::Garbage(_)));
+            flight.settle(&self.process, &status, end);
         }
         Settled {
             unbegun: unbegun.into_iter().map(|flight| flight.batch).collect(),
@@ -269,6 +278,8 @@ struct Flight {
     number: u64,
     len: u32,
     answered: u32,
+    /// How long each of its tasks may take.
+    limit: Option<Duration>,
     /// Its call was aborted: nobody waits for answers, and the worker is killed at this time.
     deadline: Option<Instant>,
 }
@@ -293,18 +304,31 @@ impl Flight {
         Ok(())
     }
 
+    /// How long a task of this batch has been running; `None` if none is.
+    fn running_for(&self, process: &Process) -> Option<Duration> {
+        let activity = process.page.activity();
+        let runs = activity.batch == self.number && activity.task.is_some();
+        runs.then(|| sys::monotonic().saturating_sub(activity.since))
+    }
+
     /// Settles the batch that a dead worker had begun.
-    fn settle(mut self, process: &Process, status: &str, nonsense: bool) {
+    fn settle(mut self, process: &Process, status: &str, end: End) {
         // What cannot be read is missing, as are the answers behind it.
         self.take_answers(&mut &process.page.remains()[..]).ok();
         let activity = process.page.activity();
         // The task begun last is to blame if it has no answer; the first, if the batch was still
         // being received, and the next, if nonsense came in its place: nothing is tried for ever.
         let running = activity.task.unwrap_or(0) == self.answered;
+        let nonsense = matches!(end, End::Garbage(_));
         if (running || nonsense) && !self.is_complete() {
             let after = sys::monotonic().saturating_sub(activity.since);
-            let status = status.to_owned();
-            self.answer(Err(Failure::WorkerDied { worker: process.id(), status, after }));
+            let worker = process.id();
+            self.answer(Err(match (end, self.limit) {
+                (End::TimedOut, Some(limit)) if after >= limit => Failure::TimedOut { after },
+                // It began when the one before, which was late, had just ended after all.
+                (End::TimedOut, _) => Failure::NotRun,
+                _ => Failure::WorkerDied { worker, status: status.to_owned(), after },
+            }));
         }
         while !self.is_complete() {
             self.answer(Err(Failure::NotRun));
