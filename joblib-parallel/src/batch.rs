@@ -81,7 +81,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
 
     pub(crate) fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
         match (T::portable(), self.tasks.run.items.get(task as usize)) {
-            (Some(wire), Some(task)) => (wire.encode)(task, out),
+            (Some(wire), Some(task)) => contained(|| (wire.encode)(task, out)),
             _ => Err(Failure::Refused { message: "the task cannot leave the process".into() }),
         }
     }
@@ -97,7 +97,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             return;
         };
         let answer = answer.and_then(|mut payload| match T::portable() {
-            Some(wire) => (wire.decode)(&mut payload),
+            Some(wire) => contained(|| (wire.decode)(&mut payload)),
             None => Err(Failure::Lost),
         });
         *slot = Some(match answer {
@@ -215,6 +215,11 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     fn give_back(&self, run: Run<T>) {
         self.sink.returned(Tasks { run, returns: self.tasks.returns + 1 });
     }
+}
+
+/// Keeps a panic of the user's serializers out of the backend's threads.
+fn contained<R>(codec: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    attempt(codec).flatten()
 }
 
 impl<T: Task, S: Sink<T>> Drop for TaskBatch<T, S> {

@@ -115,9 +115,10 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
         let mut input = lock(&self.input);
         let mut tasks = input.tasks.take()?;
         let size = self.batching.size();
-        let likely = tasks.size_hint().1.unwrap_or(size);
-        let mut items = Vec::with_capacity(size.min(likely).min(1 << 14));
+        let mut items = Vec::new();
         let read = catch_unwind(AssertUnwindSafe(|| {
+            let likely = tasks.size_hint().1.unwrap_or(size);
+            items.reserve_exact(size.min(likely).min(1 << 14));
             items.extend(tasks.by_ref().take(size));
         }));
         if let Err(payload) = read {
@@ -200,6 +201,9 @@ where
                 }
                 // Forget the demand, unless there is new one: it may come with returned tasks.
                 None => {
+                    if self.stopped() {
+                        self.scope.wake();
+                    }
                     match call.wanted.compare_exchange(
                         wanted,
                         0,

@@ -1,7 +1,8 @@
+use std::fmt::{self, Debug};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -122,6 +123,61 @@ fn act(does: Does, before: usize, mut batch: Box<dyn Batch>) {
 
 fn give_back(batch: &mut dyn Batch, task: u32) {
     batch.reply(task, Err(Failure::NotRun));
+}
+
+/// Holds batches back until there are so many, and then runs the last one first.
+#[derive(Debug)]
+pub(crate) struct Reversing {
+    pub(crate) batches: usize,
+    pub(crate) held: Held,
+}
+
+#[derive(Default)]
+pub(crate) struct Held(Mutex<Vec<Box<dyn Batch>>>);
+
+impl Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Backend for Reversing {
+    fn name(&self) -> &str {
+        "reversing"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.shared_memory = true;
+        capabilities
+    }
+
+    fn effective_n_jobs(&self, _requested: NJobs) -> Result<NonZeroUsize> {
+        Ok(NonZeroUsize::new(self.batches).unwrap())
+    }
+
+    fn submit(&self, batch: Box<dyn Batch>) {
+        let mut held = self.held.0.lock().unwrap();
+        held.push(batch);
+        if held.len() == self.batches {
+            let all = std::mem::take(&mut *held);
+            drop(held);
+            all.into_iter().rev().for_each(|batch| batch.run());
+        }
+    }
+
+    fn help(&self, _call: CallId) -> bool {
+        false
+    }
+
+    fn abort(&self, _call: CallId) {
+        let held = std::mem::take(&mut *self.held.0.lock().unwrap());
+        drop(held);
+    }
+
+    fn shutdown(&self, _grace: Duration) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a worker process does, in this one.

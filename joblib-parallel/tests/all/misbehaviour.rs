@@ -96,6 +96,38 @@ mod shipped {
     }
 
     #[test]
+    fn a_serializer_that_panics_is_an_error() {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[derive(Clone, Copy)]
+        struct Throws(bool);
+        impl Serialize for Throws {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                assert!(!self.0, "not written");
+                self.0.serialize(s)
+            }
+        }
+        impl<'de> Deserialize<'de> for Throws {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                bool::deserialize(d).map(|_| panic!("not read"))
+            }
+        }
+        fn make(_: u8) -> Throws {
+            Throws(false)
+        }
+        fn take(_: Throws) {}
+
+        let message = |error: Error| match failure(error).1 {
+            Failure::Panic { message } => message,
+            other => panic!("{other:?}"),
+        };
+        let written = must_end(|| parallel(Does::Ship).run([delayed!(take(Throws(true)))]));
+        assert_eq!(message(written.unwrap_err()), "not written");
+        let read = must_end(|| parallel(Does::Ship).run([delayed!(make(1))]).map(|_| ()));
+        assert_eq!(message(read.unwrap_err()), "not read");
+    }
+
+    #[test]
     fn a_failed_task_does_not_take_its_neighbours_along() {
         let each = must_end(|| {
             let tasks = [1, 1000, 3].map(|n| delayed!(double(n)));

@@ -115,6 +115,13 @@ fn closures_are_refused_before_anything_runs() {
 
 #[cfg(feature = "threads")]
 #[test]
+fn processes_below_threads_are_no_more_than_the_threads() {
+    let tasks = [delayed(|| processes().n_jobs(8).effective_n_jobs().unwrap())];
+    assert_eq!(Parallel::new().n_jobs(2).run(tasks).unwrap(), [2]);
+}
+
+#[cfg(feature = "threads")]
+#[test]
 fn tasks_on_threads_may_use_processes() {
     let ids = must_end(|| {
         let tasks = (0..4).map(|_| {

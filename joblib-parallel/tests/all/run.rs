@@ -204,6 +204,7 @@ fn a_region_configures_the_calls_inside_it_key_by_key() {
     outer.scope(|| {
         assert_eq!(n_jobs(), 3);
         ParallelConfig::new().n_jobs(5).scope(|| assert_eq!(n_jobs(), 5));
+        ParallelConfig::new().verbose(0).scope(|| assert_eq!(n_jobs(), 3));
         ParallelConfig::new().backend("sequential").scope(|| assert_eq!(n_jobs(), 1));
         assert_eq!(Parallel::new().n_jobs(2).effective_n_jobs().unwrap(), 2);
         let elsewhere = std::thread::spawn(move || Parallel::new().effective_n_jobs().unwrap());

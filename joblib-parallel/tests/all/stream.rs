@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use joblib_parallel::{Error, Parallel, Result, delayed};
 
-use crate::backends::{Does, Scripted};
+use crate::backends::{Does, Held, Reversing, Scripted};
 use crate::watchdog::must_end;
 
 /// In sequence, without workers, with late ones, and on threads if there are any.
@@ -97,6 +97,19 @@ fn a_reader_that_stops_stops_the_input() {
         drop(results);
         assert!(read.into_inner() <= 25);
     }
+}
+
+#[test]
+fn results_that_wait_for_their_turn_fill_the_window() {
+    let read = AtomicUsize::new(0);
+    let tasks = (0..).map(|i| {
+        read.fetch_add(1, SeqCst);
+        delayed(move || i)
+    });
+    let backend = Arc::new(Reversing { batches: 5, held: Held::default() });
+    let mut results = Parallel::new().backend(backend).batch_size(1).pre_dispatch(5).stream(tasks);
+    assert_eq!(results.next().unwrap().unwrap(), 0);
+    assert_eq!(read.load(SeqCst), 5);
 }
 
 #[test]
