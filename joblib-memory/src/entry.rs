@@ -2,7 +2,7 @@
 //! memory compresses.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::sync::Arc;
 
 use joblib_compress::{DecodeOptions, Registry};
@@ -41,9 +41,23 @@ fn write_both<T: Serialize>(
     metadata: &Metadata,
     writer: &mut dyn Write,
 ) -> io::Result<()> {
-    dump_to(value, &mut *writer).map_err(io::Error::other)?;
-    dump_to(metadata, writer).map_err(io::Error::other)?;
-    Ok(())
+    let mut gathered = Gathered(BufWriter::new(writer));
+    dump_to(value, &mut gathered).map_err(io::Error::other)?;
+    dump_to(metadata, &mut gathered).map_err(io::Error::other)?;
+    gathered.0.flush()
+}
+
+/// Makes one write of two small values, the first of which is flushed. Large arrays pass through.
+struct Gathered<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for Gathered<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads the result of an entry.
@@ -52,8 +66,8 @@ pub(crate) fn read<T: DeserializeOwned>(stored: Stored, id: &CallId) -> Result<T
     match stored {
         Stored::Bytes(bytes) => load_from(&bytes[..]).map_err(damaged),
         Stored::File { file, bytes, path } if bytes <= SMALL => {
-            let mut content = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-            (&file).take(SMALL).read_to_end(&mut content).map_err(Error::file("reading", path))?;
+            let mut content = vec![0; usize::try_from(bytes).unwrap_or(0)];
+            (&file).read_exact(&mut content).map_err(Error::file("reading", path))?;
             load_from(&content[..]).map_err(damaged)
         }
         Stored::File { path, .. } => LoadOptions::new().load(path).map_err(damaged),

@@ -15,8 +15,15 @@ thread_local! {
 /// The calls that threads of this process are about to compute or are computing.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    held: Mutex<HashMap<CallId, Phase>>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: HashMap<CallId, Phase>,
+    /// How many threads want to be told of a change: telling nobody costs a system call, too.
+    waiting: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,44 +49,57 @@ impl Flights {
     /// run one computation on top of a task that another one waits for; hence others are waited
     /// for no longer than `patience`.
     pub(crate) fn enter(self: &Arc<Self>, id: &CallId, patience: Duration) -> Option<Flight> {
-        let mut held = self.lock();
+        let mut state = self.lock();
         let mut waiting_since = None;
-        while let Some(&phase) = held.get(id) {
+        while let Some(&phase) = state.held.get(id) {
             if is_nested() || patience.is_zero() {
                 return None;
             }
-            held = if phase == Phase::Claiming {
-                self.changed.wait(held).unwrap_or_else(PoisonError::into_inner)
+            state.waiting += 1;
+            state = if phase == Phase::Claiming {
+                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else {
                 let since: &Instant = waiting_since.get_or_insert_with(Instant::now);
-                let left = patience.checked_sub(since.elapsed()).filter(|left| !left.is_zero());
-                let Some(left) = left else {
-                    log::warn!(
-                        "another thread has been computing {id} for {patience:?}: computing it here, too"
-                    );
-                    return None;
-                };
-                let waited = self.changed.wait_timeout(held, left);
+                let left = patience.saturating_sub(since.elapsed());
+                let waited = self.changed.wait_timeout(state, left);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             };
+            state.waiting -= 1;
+            if waiting_since.is_some_and(|since: Instant| since.elapsed() >= patience) {
+                log::warn!(
+                    "another thread has been computing {id} for {patience:?}: \
+                     computing it here, too"
+                );
+                return None;
+            }
         }
-        held.insert(id.clone(), Phase::Claiming);
-        drop(held);
+        state.held.insert(id.clone(), Phase::Claiming);
+        drop(state);
         DEPTH.set(DEPTH.get() + 1);
         Some(Flight { flights: Arc::clone(self), id: id.clone() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CallId, Phase>> {
-        // No code of others runs under the lock, so the map is whole whatever panicked.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes what is held, and tells those who wait.
+    fn change(&self, change: impl FnOnce(&mut HashMap<CallId, Phase>)) {
+        let mut state = self.lock();
+        change(&mut state.held);
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of others runs under the lock, so the state is whole whatever panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Flight {
     /// From now on the thread computes.
     pub(crate) fn start(&self) {
-        self.flights.lock().insert(self.id.clone(), Phase::Computing);
-        self.flights.changed.notify_all();
+        self.flights.change(|held| {
+            held.insert(self.id.clone(), Phase::Computing);
+        });
     }
 
     /// Whether another flight of this thread is under way, so that it must not wait.
@@ -90,8 +110,9 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.flights.lock().remove(&self.id);
-        self.flights.changed.notify_all();
+        self.flights.change(|held| {
+            held.remove(&self.id);
+        });
         DEPTH.set(DEPTH.get().saturating_sub(1));
     }
 }

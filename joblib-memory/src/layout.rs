@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! <location>/joblib/.gitignore
+//! <location>/joblib/.lock
 //! <location>/joblib/<crate>/<module…>/<function>/<code>/<arguments>.jbl
-//!                                                       <arguments>.lock
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -60,8 +60,15 @@ impl Layout {
         self.file(id, ENTRY_SUFFIX)
     }
 
-    /// The file that is locked while an entry is computed.
-    pub(crate) fn lock(&self, id: &CallId) -> PathBuf {
+    /// The file of which one byte is locked while an entry is computed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.root.join(LOCK_SUFFIX)
+    }
+
+    /// The file that is locked while an entry is computed, where bytes cannot be.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn lock_of(&self, id: &CallId) -> PathBuf {
         self.file(id, LOCK_SUFFIX)
     }
 

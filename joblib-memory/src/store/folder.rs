@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::lock::LockFile;
 use super::{Claim, EntryInfo, HeldClaim, Store, Stored, WriteEntry};
 use crate::layout::{GITIGNORE, Layout, Name, read_file, read_folder};
 use crate::{CallId, Digest, Error, Function, Result, clock};
@@ -36,7 +35,7 @@ impl FolderStore {
     pub fn new(location: impl AsRef<Path>) -> Self {
         Self {
             layout: Layout::new(location.as_ref()),
-            unnamed: AtomicBool::new(cfg!(any(target_os = "linux", target_os = "android"))),
+            unnamed: AtomicBool::new(cfg!(target_os = "linux")),
             serial: AtomicU64::new(0),
         }
     }
@@ -75,7 +74,7 @@ impl FolderStore {
 
     /// Writes a file without a name and links it into place. `None` if there is no such thing
     /// here, or the folder was deleted meanwhile.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     fn put_unnamed(&self, path: &Path, write: &mut WriteEntry<'_>) -> io::Result<Option<bool>> {
         use super::unnamed;
         if !self.unnamed.load(Ordering::Relaxed) {
@@ -98,7 +97,7 @@ impl FolderStore {
         }
     }
 
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[cfg(not(target_os = "linux"))]
     fn put_unnamed(&self, _path: &Path, _write: &mut WriteEntry<'_>) -> io::Result<Option<bool>> {
         Ok(None)
     }
@@ -223,14 +222,27 @@ impl Store for FolderStore {
         Ok(bytes)
     }
 
+    #[cfg(target_os = "linux")]
     fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {
-        let path = self.layout.lock(id);
-        match self.in_folder(&path, || LockFile::lock(path.clone(), wait)) {
-            Ok(Some(lock)) => Ok(Claim::Held(HeldClaim::new(lock))),
-            Ok(None) => Ok(Claim::Taken),
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Claim::Unsupported),
-            Err(error) => Err(Error::file("locking", path)(error)),
-        }
+        use super::range_lock::RangeLock;
+        let path = self.layout.lock();
+        claimed(&path, self.in_folder(&path, || RangeLock::lock(&path, id, wait)))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {
+        use super::lock_file::LockFile;
+        let path = self.layout.lock_of(id);
+        claimed(&path, self.in_folder(&path, || LockFile::lock(&path, wait)))
+    }
+}
+
+fn claimed(path: &Path, lock: io::Result<Option<impl Send + Sync + 'static>>) -> Result<Claim> {
+    match lock {
+        Ok(Some(lock)) => Ok(Claim::Held(HeldClaim::new(lock))),
+        Ok(None) => Ok(Claim::Taken),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Claim::Unsupported),
+        Err(error) => Err(Error::file("locking", path)(error)),
     }
 }
 

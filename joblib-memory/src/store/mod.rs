@@ -2,8 +2,11 @@
 
 mod folder;
 mod in_memory;
-mod lock;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(any(test, not(target_os = "linux")))]
+mod lock_file;
+#[cfg(target_os = "linux")]
+mod range_lock;
+#[cfg(target_os = "linux")]
 mod unnamed;
 
 use std::fmt;
