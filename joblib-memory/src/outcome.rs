@@ -112,6 +112,19 @@ pub trait NotAResult {
 impl<R> NotAResult for Returned<R> {}
 
 /// Implemented by nothing.
+///
+/// ```compile_fail,E0277
+/// use joblib_memory::{Memory, cache};
+///
+/// static MEMORY: std::sync::LazyLock<Memory> = std::sync::LazyLock::new(Memory::disabled);
+///
+/// type Outcome<T> = Result<T, String>;
+///
+/// #[cache(MEMORY)]
+/// fn root(x: f64) -> Outcome<f64> {
+///     if x < 0.0 { Err("negative".to_owned()) } else { Ok(x.sqrt()) }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`#[cache]` does not see that this is a `Result`, and would store its errors",
     label = "another name for a `Result`",

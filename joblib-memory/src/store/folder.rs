@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, FileTimes, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Claim, EntryInfo, HeldClaim, Store, Stored, WriteEntry};
@@ -25,6 +27,7 @@ const FOLDER_ATTEMPTS: usize = 100;
 pub struct FolderStore {
     layout: Layout,
     /// Whether files without a name have worked so far.
+    #[cfg(target_os = "linux")]
     unnamed: AtomicBool,
     serial: AtomicU64,
 }
@@ -35,7 +38,8 @@ impl FolderStore {
     pub fn new(location: impl AsRef<Path>) -> Self {
         Self {
             layout: Layout::new(location.as_ref()),
-            unnamed: AtomicBool::new(cfg!(target_os = "linux")),
+            #[cfg(target_os = "linux")]
+            unnamed: AtomicBool::new(true),
             serial: AtomicU64::new(0),
         }
     }
