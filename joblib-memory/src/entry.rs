@@ -16,7 +16,7 @@ use crate::store::Stored;
 use crate::{CallId, Error, Result};
 
 /// Files up to this size are read in one piece, which saves system calls; from larger ones, arrays
-/// are read straight into their memory.
+/// are read straight into their memory, or mapped.
 const SMALL: u64 = 64 * 1024;
 
 /// Writes an entry.
@@ -61,7 +61,11 @@ impl<W: Write> Write for Gathered<W> {
 }
 
 /// Reads the result of an entry.
-pub(crate) fn read<T: DeserializeOwned>(stored: Stored, id: &CallId) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(
+    stored: Stored,
+    id: &CallId,
+    options: &Options,
+) -> Result<T> {
     let damaged = |error| Error::damaged(id, error);
     match stored {
         Stored::Bytes(bytes) => load_from(&bytes[..]).map_err(damaged),
@@ -70,7 +74,9 @@ pub(crate) fn read<T: DeserializeOwned>(stored: Stored, id: &CallId) -> Result<T
             (&file).read_exact(&mut content).map_err(Error::file("reading", path))?;
             load_from(&content[..]).map_err(damaged)
         }
-        Stored::File { path, .. } => LoadOptions::new().load(path).map_err(damaged),
+        Stored::File { path, .. } => {
+            LoadOptions::new().mmap_mode(options.mmap_mode).load(path).map_err(damaged)
+        }
     }
 }
 

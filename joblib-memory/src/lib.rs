@@ -35,7 +35,8 @@
 //!
 //! # Features
 //!
-//! `mmap` (on by default): results that are mapped instead of read. `conformance`: the test-suite
+//! `mmap` (on by default): results that are mapped instead of read. Compressors are features of
+//! [`joblib_persist`]. `conformance`: the test-suite
 //! every [`Store`] must pass; it is not covered by semver.
 
 #![deny(unsafe_code)]

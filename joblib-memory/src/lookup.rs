@@ -128,7 +128,7 @@ impl<'a> Asked<'a> {
 
 fn load<T: DeserializeOwned>(inner: &Inner, id: &CallId) -> Result<Option<T>> {
     match inner.store.get(id)? {
-        Some(stored) => entry::read(stored, id).map(Some),
+        Some(stored) => entry::read(stored, id, &inner.options).map(Some),
         None => Ok(None),
     }
 }
@@ -257,8 +257,13 @@ impl<O: Outcome> Pending<O> {
     pub fn finish(self, returned: O::Returned) -> O::Returned {
         let Some(call) = self.call else { return returned };
         report::called(&call.inner, &call.id, call.stopwatch.elapsed());
-        if let Some(value) = O::stored(&returned) {
-            call.store(value);
+        let stored = O::stored(&returned).is_some_and(|value| call.store(value));
+        // What every later call returns: the mapped result and not the computed one.
+        if stored
+            && call.inner.options.mmap_mode.is_some()
+            && let Ok(Some(value)) = load(&call.inner, &call.id)
+        {
+            return O::restore(value);
         }
         returned
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use joblib_persist::Compression;
+use joblib_persist::{Compression, MmapMode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -66,6 +66,7 @@ pub(crate) struct Inner {
 pub(crate) struct Options {
     location: Option<PathBuf>,
     pub(crate) compression: Compression,
+    pub(crate) mmap_mode: Option<MmapMode>,
     pub(crate) verbose: u8,
     pub(crate) patience: Duration,
 }
@@ -220,6 +221,7 @@ impl MemoryBuilder {
         let options = Options {
             location,
             compression: Compression::default(),
+            mmap_mode: None,
             verbose: 0,
             patience: PATIENCE,
         };
@@ -227,10 +229,23 @@ impl MemoryBuilder {
     }
 
     /// Compresses results: `true`, `3`, `"zstd"`, `("gzip", 3)`. Not compressed by
-    /// default, which is fastest.
+    /// default, which is fastest and can be mapped. Compressors are features of joblib-persist; with
+    /// one that is not there, results are not stored, and a warning says why.
     #[must_use]
     pub fn compress(mut self, compression: impl Into<Compression>) -> Self {
         self.options.compression = compression.into();
+        self
+    }
+
+    /// Maps the arrays of results instead of reading them, from the first call on; not by default.
+    ///
+    /// For functions that return a [`MappedArray`](joblib_persist::MappedArray), or a struct with
+    /// one; other results are read, about which joblib-persist warns when they are large. A
+    /// stored result never changes, so [`MmapMode::ReadWrite`] is taken for [`MmapMode::Copy`].
+    #[must_use]
+    pub fn mmap_mode(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
+        let kept = |mode| if mode == MmapMode::ReadWrite { MmapMode::Copy } else { mode };
+        self.options.mmap_mode = mode.into().map(kept);
         self
     }
 

@@ -74,7 +74,7 @@ impl<T: DeserializeOwned> Shelved<T> {
             Place::Store(inner, id) => {
                 let stored = inner.store.get(id)?;
                 let stored = stored.ok_or_else(|| Error::Missing { id: Box::new(id.clone()) })?;
-                entry::read(stored, id)
+                entry::read(stored, id, &inner.options)
             }
             Place::Bytes(bytes) => entry::from_bytes(bytes)
                 .map_err(|source| Error::Unshelved { source: Arc::new(source) }),

@@ -16,5 +16,7 @@ mod flights; // Threads that want the same result at once.
 mod hash; // A digest depends on what a value holds, and not on how it came.
 #[path = "all/known_digests.rs"]
 mod known_digests; // Digests are the same in every release.
+#[path = "all/options.rs"]
+mod options; // How results are stored and read.
 #[path = "all/shelved.rs"]
 mod shelved; // References to results, wherever these are.

@@ -1,6 +1,7 @@
 //! Several processes on one folder: this test binary starts itself again, so it is one of its own.
 
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+#![allow(clippy::print_stdout, reason = "children report to their parent")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

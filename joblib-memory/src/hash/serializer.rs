@@ -230,6 +230,11 @@ impl<'h> Serializer for ValueSerializer<'h, '_> {
         name: &'static str,
         value: &T,
     ) -> Result {
+        // No struct has such a name: it is an arrangement between a type and a format, as that of
+        // `MappedArray`, which is an array like any other.
+        if name.starts_with('$') {
+            return feed(value, self.place);
+        }
         feed(value, Place::Value(self.named(tag::NEWTYPE_STRUCT, name)))
     }
 
