@@ -272,14 +272,25 @@ pub fn lets_one_of_many_writers_win(store: &SharedStore) {
 
 /// While entries come and go, a reader finds nothing or a whole entry.
 pub fn tears_nothing_under_writers_and_deleters(store: &SharedStore) {
-    const LEN: usize = 20_000;
+    const PIECE: usize = 1000;
+    const PIECES: usize = 20;
     let id = id("a::f", 1, 1);
+    // In pieces, so that a reader has the time to see a part.
+    let put_slowly = |writer: u8| {
+        store.put_if_absent(&id, &mut |sink| {
+            (0..PIECES).try_for_each(|_| {
+                std::thread::yield_now();
+                sink.write_all(&[writer; PIECE])
+            })
+        })
+    };
+    let put_slowly = &put_slowly;
     std::thread::scope(|scope| {
         let id = &id;
         for writer in 0..3_u8 {
             scope.spawn(move || {
                 for _ in 0..50 {
-                    put(store, id, &[writer; LEN]);
+                    put_slowly(writer).unwrap();
                     if writer == 0 {
                         store.delete(id).unwrap();
                     }
@@ -289,7 +300,7 @@ pub fn tears_nothing_under_writers_and_deleters(store: &SharedStore) {
         scope.spawn(move || {
             for _ in 0..200 {
                 if let Some(bytes) = get(store, id) {
-                    assert_eq!(bytes.len(), LEN);
+                    assert_eq!(bytes.len(), PIECE * PIECES);
                     assert!(bytes.iter().all(|byte| *byte == bytes[0]));
                 }
                 assert!(listed(store, None).len() <= 1);

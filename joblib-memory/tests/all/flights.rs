@@ -65,7 +65,8 @@ fn two_memories_over_one_folder_compute_once() {
 #[test]
 fn a_call_inside_the_same_call_computes() {
     with_each_store(|builder| {
-        let memory = builder.build();
+        // A thread that waited for itself would do so for ever.
+        let memory = builder.patience(Duration::MAX).build();
         let inner = memory.cache("f", |_: &u8| 1);
         let outer = memory.cache("f", |x: &u8| inner.call(x) + 1);
         assert_eq!(outer.call(&1), 2);
@@ -77,7 +78,8 @@ fn a_call_inside_the_same_call_computes() {
 #[test]
 fn two_calls_that_need_each_other_finish() {
     with_each_store(|builder| {
-        let memory = builder.build();
+        // Two threads that waited for each other would do so for ever.
+        let memory = builder.patience(Duration::MAX).build();
         let both_compute = Barrier::new(2);
         let answer = |name: &'static str, other: &'static str| {
             let (memory, both_compute) = (memory.clone(), &both_compute);

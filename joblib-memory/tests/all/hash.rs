@@ -154,6 +154,16 @@ fn what_differs_hashes_differently() {
 }
 
 #[test]
+fn the_types_of_elements_count_one_by_one() {
+    use Mixed::{Large, Small};
+    // The same bytes in the same number of elements.
+    assert_ne!(
+        hash(&[Small(0), Large(0), Small(0)][..]),
+        hash(&[Small(0), Small(0), Large(0)][..])
+    );
+}
+
+#[test]
 fn nan_equals_itself() {
     assert_eq!(hash(&f64::NAN), hash(&f64::NAN));
     assert_eq!(hash(&vec![f32::NAN]), hash(&Hidden(vec![f32::NAN])));
