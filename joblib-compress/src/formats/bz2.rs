@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use bzip2::{Action, Compress, Compression, Decompress, Status};
+
 use super::known::BZ2 as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
-use bzip2::{Action, Compress, Compression, Decompress, Status};
 
 /// bzip2 (`.bz2`).
 ///

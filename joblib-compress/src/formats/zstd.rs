@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use ::zstd::stream::raw::{self, CParameter, DParameter, Decoder, InBuffer, Operation, OutBuffer};
+
 use super::known::ZSTD as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
-use ::zstd::stream::raw::{self, CParameter, DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 /// Zstandard (`.zst`): smaller and several times faster than zlib on most data.
 ///
