@@ -102,8 +102,9 @@ mod tests {
     fn only_a_batch_of_the_current_size_counts() {
         let batching = Batching::new(None, true);
         batching.observe(1, Duration::ZERO);
+        batching.observe(2, Duration::ZERO);
         batching.observe(1, Duration::ZERO);
-        assert_eq!(batching.size(), 2);
+        assert_eq!(batching.size(), 4);
     }
 
     #[test]

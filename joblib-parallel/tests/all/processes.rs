@@ -109,6 +109,18 @@ fn inside_a_worker_calls_run_in_sequence() {
 }
 
 #[test]
+fn the_input_of_a_call_may_run_calls_itself() {
+    let results = must_end(|| {
+        let tasks = (0..30).map(|n| {
+            let squared = processes().run([delayed!(square(n))]).unwrap()[0];
+            delayed!(square(squared))
+        });
+        processes().batch_size(1).run(tasks).unwrap()
+    });
+    assert!(results.into_iter().eq((0..30).map(|n| square(square(n)))));
+}
+
+#[test]
 fn closures_are_refused_before_anything_runs() {
     assert!(matches!(processes().run([delayed(|| ())]), Err(Error::NotPortable { .. })));
 }
