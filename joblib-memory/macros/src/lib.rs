@@ -59,7 +59,11 @@ use syn::parse_macro_input;
 ///
 /// The code is the signature and the body as tokens: comments, documentation, white space and
 /// trailing commas do not count, nor do visibility and lint attributes. What the body calls does
-/// not count unless it is listed in `depends`.
+/// not count unless it is listed in `depends`. Types that the function is generic over count by
+/// their names.
+///
+/// The results lie under the path of the function. Moving it to another module or renaming it
+/// loses them; moving it within its module does not.
 #[proc_macro_attribute]
 pub fn cache(options: TokenStream, item: TokenStream) -> TokenStream {
     expand_cache(options, item, quote!(::joblib_memory))

@@ -189,6 +189,7 @@ mod tests {
         }
         assert_ne!(of("\"a b\""), of("\"ab\""));
         assert_ne!(of("ab c"), of("a bc"));
+        assert_ne!(of("aib"), of("a b"), "not even where a name looks like a tag");
         assert_ne!(of("a & &b"), of("a && b"));
         assert_ne!(of("[a] b"), of("[a b]"));
         assert_ne!(of("#[inline] fn f() {}"), of("fn f() {}"));

@@ -310,3 +310,19 @@ fn remove_empty_folders(path: &Path, root: &Path) {
         }
     }
 }
+
+/// Everything again where there are no files without a name.
+#[cfg(all(test, target_os = "linux", feature = "conformance"))]
+#[allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+mod tests {
+    use super::*;
+
+    fn without_unnamed_files() -> (FolderStore, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FolderStore::new(folder.path());
+        store.unnamed.store(false, Ordering::Relaxed);
+        (store, folder)
+    }
+
+    crate::store_conformance!(with_temporary_names, without_unnamed_files());
+}

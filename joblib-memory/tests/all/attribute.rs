@@ -135,6 +135,15 @@ fn generic_functions_keep_their_types_apart() {
     assert!(name::is_cached::<u8, 2>(&1));
 
     #[cache(MEMORY)]
+    fn width<T>() -> usize {
+        ran();
+        size_of::<T>()
+    }
+    assert_eq!(runs(width::<u8>), (1, 1));
+    assert_eq!(runs(width::<u16>), (1, 2));
+    assert_eq!(runs(width::<u8>), (0, 1));
+
+    #[cache(MEMORY)]
     fn size(x: impl Serialize + Copy) -> usize {
         ran();
         size_of_val(&x)
