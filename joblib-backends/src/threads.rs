@@ -1,9 +1,8 @@
-//! The backend of threads: a fixed set of them, and one queue per call so that a waiting call can
-//! find its own batches.
+//! The backend of threads: one rayon pool, and one queue per call so that a waiting call can find
+//! its own batches.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,10 +23,14 @@ use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_coun
 ///
 /// Dropped: what is queued is still run, then the threads end.
 ///
-/// The threads are its own and no rayon pool: a task that waits inside `par_iter` would otherwise
-/// be made to run other tasks meanwhile, on top of the locks it holds.
+/// The threads are a rayon pool: what a task does with rayon (`par_iter`, `join`) spreads over
+/// those of them that have no batch to run, so that it, too, stays within the given number. Batches do
+/// not go through rayon's queues one by one: a task that waits inside `par_iter` would then be made to
+/// run another task meanwhile, on top of the locks it holds. Rayon only starts a loop on a thread when
+/// there is work, and a thread that already has one never starts a second.
 pub struct Threads {
     shared: Arc<Shared>,
+    pool: rayon::ThreadPool,
     workers: NonZeroUsize,
 }
 
@@ -38,19 +41,15 @@ impl Threads {
     ///
     /// [`Error::Start`] if the system refuses that many threads.
     pub fn new(workers: NonZeroUsize) -> Result<Self> {
-        // Dropped on an error, it ends the threads that were started.
-        let threads = Self { shared: Arc::default(), workers };
-        (0..workers.get()).try_for_each(|index| threads.start(index)).map_err(|error| {
-            let source = Box::new(error);
-            Error::Start { backend: "threads", workers: workers.get(), source }
-        })?;
-        Ok(threads)
-    }
-
-    fn start(&self, index: usize) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let builder = thread::Builder::new().name(format!("joblib-{index}"));
-        builder.spawn(move || shared.work()).map(drop)
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(workers.get())
+            .thread_name(|index| format!("joblib-{index}"))
+            .build()
+            .map_err(|error| {
+                let source = Box::new(error);
+                Error::Start { backend: "threads", workers: workers.get(), source }
+            })?;
+        Ok(Self { shared: Arc::new(Shared::new(workers.get())), pool, workers })
     }
 
     /// The process-wide pool of `workers` threads, started at the first request and then kept.
@@ -91,14 +90,19 @@ impl Backend for Threads {
     }
 
     fn submit(&self, batch: Box<dyn Batch>) {
-        if let Err(batch) = self.shared.push(batch) {
-            refuse(batch, "the `threads` backend was shut down");
+        match self.shared.push(batch) {
+            Ok(Next::Nothing) => {}
+            Ok(Next::StartLoop) => {
+                let shared = Arc::clone(&self.shared);
+                self.pool.spawn(move || shared.enter());
+            }
+            Err(batch) => refuse(batch, "the `threads` backend was shut down"),
         }
     }
 
     /// Only a thread of this pool helps: any other would be one worker more than was asked for.
     fn help(&self, call: CallId) -> bool {
-        self.shared.is_home() && self.shared.run_one_of(call)
+        self.pool.current_thread_index().is_some() && self.shared.run_one_of(call)
     }
 
     fn abort(&self, call: CallId) {
@@ -127,16 +131,14 @@ impl Drop for Threads {
 }
 
 thread_local! {
-    /// The address of the pool whose worker this thread is.
-    static HOME: Cell<usize> = const { Cell::new(0) };
+    /// Whether this thread has a loop: such a thread may wait inside a task.
+    static HAS_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What the threads share. No batch is run or dropped while the lock is held.
-#[derive(Default)]
 struct Shared {
+    workers: usize,
     state: Mutex<State>,
-    /// Notified when a batch is queued or the pool is closed.
-    work: Condvar,
     /// Notified when a batch has ended after the pool was closed.
     ended: Condvar,
 }
@@ -147,9 +149,17 @@ struct State {
     waiting: BTreeMap<CallId, VecDeque<Box<dyn Batch>>>,
     /// The call that was served last.
     served: Option<CallId>,
+    /// Loops that run, or were asked for.
+    loops: usize,
     running: usize,
-    idle: usize,
     closed: bool,
+}
+
+/// What is to be done after a batch was queued.
+#[derive(Debug, Eq, PartialEq)]
+enum Next {
+    Nothing,
+    StartLoop,
 }
 
 impl State {
@@ -175,54 +185,53 @@ impl State {
 }
 
 impl Shared {
+    fn new(workers: usize) -> Self {
+        Self { workers, state: Mutex::default(), ended: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No foreign code runs under the lock, so a poisoned state is still a whole one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-
-    /// Whether this thread is one of the pool's own.
-    fn is_home(&self) -> bool {
-        HOME.get() == self.address()
-    }
-
     /// Queues `batch`, or gives it back if the pool is closed.
-    fn push(&self, batch: Box<dyn Batch>) -> Result<(), Box<dyn Batch>> {
+    fn push(&self, batch: Box<dyn Batch>) -> Result<Next, Box<dyn Batch>> {
         let call = batch.call();
         let mut state = self.lock();
         if state.closed {
             return Err(batch);
         }
         state.waiting.entry(call).or_default().push_back(batch);
-        let somebody_waits = state.idle > 0;
-        drop(state);
-        if somebody_waits {
-            self.work.notify_one();
+        if state.loops == self.workers {
+            return Ok(Next::Nothing);
         }
-        Ok(())
+        state.loops += 1;
+        Ok(Next::StartLoop)
     }
 
-    /// The life of a thread.
-    fn work(&self) {
-        HOME.set(self.address());
-        let mut state = self.lock();
-        loop {
-            if let Some(batch) = state.take() {
-                drop(state);
-                run(batch);
-                state = self.lock();
-                self.end_one(&mut state);
-            } else if state.closed {
-                return;
-            } else {
-                state.idle += 1;
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
-            }
+    /// Runs a loop on this thread of the pool, unless it has one.
+    fn enter(self: Arc<Self>) {
+        if HAS_LOOP.replace(true) {
+            // Rayon came here from a task that waits for its own parallel work. There are fewer
+            // loops than threads, so another thread is free, or soon will be.
+            rayon::spawn(move || self.enter());
+            thread::yield_now();
+        } else {
+            self.work();
+            HAS_LOOP.set(false);
         }
+    }
+
+    /// Runs batches until none is queued.
+    fn work(&self) {
+        let mut state = self.lock();
+        while let Some(batch) = state.take() {
+            drop(state);
+            run(batch);
+            state = self.lock();
+            self.end_one(&mut state);
+        }
+        state.loops -= 1;
     }
 
     /// Runs the oldest batch of `call`; false if none is queued.
@@ -243,10 +252,9 @@ impl Shared {
         }
     }
 
-    /// Takes no more batches; the threads end when none is left.
+    /// Takes no more batches.
     fn close(&self) {
         self.lock().closed = true;
-        self.work.notify_all();
     }
 
     /// Closes, waits up to `grace` for batches to end, drops those that have not begun, and
@@ -278,6 +286,8 @@ fn run(batch: Box<dyn Batch>) {
 mod tests {
     use super::*;
     use crate::{Failure, Frame, Payload, Target};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
 
     struct Nothing(CallId);
 
@@ -299,8 +309,72 @@ mod tests {
     }
 
     #[test]
+    fn as_many_loops_are_started_as_there_are_workers() {
+        let shared = Shared::new(2);
+        let push = || shared.push(Box::new(Nothing(CallId(1)))).ok();
+        let next = [push(), push(), push()];
+        assert_eq!(next, [Some(Next::StartLoop), Some(Next::StartLoop), Some(Next::Nothing)]);
+        shared.work();
+        assert_eq!(push(), Some(Next::StartLoop));
+    }
+
+    /// The first batch waits inside rayon, and the second is submitted while it does.
+    enum Waiting {
+        First { threads: Arc<Threads>, done: mpsc::Sender<bool> },
+        Second { ran: Arc<AtomicBool> },
+    }
+
+    impl Batch for Waiting {
+        fn call(&self) -> CallId {
+            CallId(1)
+        }
+        fn len(&self) -> u32 {
+            1
+        }
+        fn target(&self) -> Option<Target> {
+            None
+        }
+        fn run(self: Box<Self>) {
+            match *self {
+                Waiting::Second { ran } => ran.store(true, Ordering::SeqCst),
+                Waiting::First { threads, done } => {
+                    let (stolen, ran) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+                    let submit = || {
+                        while !stolen.load(Ordering::SeqCst) {
+                            thread::yield_now();
+                        }
+                        threads.submit(Box::new(Waiting::Second { ran: Arc::clone(&ran) }));
+                    };
+                    // On the other thread, while this one waits; both are taken.
+                    let watch = || {
+                        stolen.store(true, Ordering::SeqCst);
+                        (0..10_000).any(|_| {
+                            thread::yield_now();
+                            ran.load(Ordering::SeqCst)
+                        })
+                    };
+                    let ((), on_top) = rayon::join(submit, watch);
+                    done.send(on_top).unwrap();
+                }
+            }
+        }
+        fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn reply(&mut self, _: u32, _: Result<Payload<'_>, Failure>) {}
+    }
+
+    #[test]
+    fn a_task_that_waits_inside_rayon_is_not_made_to_run_another() {
+        let threads = Arc::new(Threads::new(NonZeroUsize::new(2).unwrap()).unwrap());
+        let (done, on_top) = mpsc::channel();
+        threads.submit(Box::new(Waiting::First { threads: Arc::clone(&threads), done }));
+        assert_eq!(on_top.recv(), Ok(false));
+    }
+
+    #[test]
     fn calls_take_turns() {
-        let shared = Shared::default();
+        let shared = Shared::new(2);
         for call in [1, 1, 1, 2, 2, 3] {
             assert!(shared.push(Box::new(Nothing(CallId(call)))).is_ok());
         }
