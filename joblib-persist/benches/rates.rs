@@ -1,7 +1,7 @@
 //! Rates of messages against postcard, of files against plain reading and writing.
 //!
 //! `cargo bench -p joblib-persist` prints the best of several rounds of each; the two sides
-//! alternate. Files go to the folder in `JOBLIB_BENCH_FOLDER`, by default the system's temporary
+//! alternate. `-- messages`, `-- values` or `-- files` runs a part. Files go to the folder in `JOBLIB_BENCH_FOLDER`, by default the system's temporary
 //! one.
 
 #![allow(
@@ -26,12 +26,15 @@ use serde::{Deserialize, Serialize};
 const ROUNDS: usize = 9;
 
 fn main() {
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let sections: [(&str, fn()); 3] =
+        [("messages", messages), ("values", values), ("files", files)];
+    for (name, run) in sections {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            run();
+        }
     }
-    messages();
-    values();
-    files();
 }
 
 /// The shortest of several runs of each, taken in turn.

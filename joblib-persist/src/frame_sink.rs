@@ -110,13 +110,18 @@ impl<'w> FrameSink<'w> {
         self.write_buffer()?;
         self.output.expect(block.byte_len() as u64).map_err(writing)?;
         let mut checksum = BlockChecksum::new();
-        block.try_for_each_chunk(|bytes| {
-            bytes.chunks(CHUNK).try_for_each(|chunk| {
+        block.try_for_each_chunk(|mut bytes| {
+            while !bytes.is_empty() {
+                // Up to a multiple in the file, so that no page is written to twice.
+                let chunk_len = CHUNK - (self.written % CHUNK as u64) as usize;
+                let (chunk, rest) = bytes.split_at(bytes.len().min(chunk_len));
                 checksum.update(chunk);
-                self.output.write_all(chunk).map_err(writing)
-            })
+                self.output.write_all(chunk).map_err(writing)?;
+                self.written += chunk.len() as u64;
+                bytes = rest;
+            }
+            Ok(())
         })?;
-        self.written += block.byte_len() as u64;
         Ok(checksum.finish())
     }
 
@@ -164,8 +169,8 @@ impl Sink for FrameSink<'_> {
     }
 
     #[inline]
-    fn mark(&self) -> Mark {
-        Mark { frame: self.frames, at: self.buffer.len() }
+    fn frame(&self) -> u32 {
+        self.frames
     }
 
     #[inline]

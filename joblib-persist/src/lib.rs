@@ -1,6 +1,63 @@
 //! Any value with its arrays in one fast file.
+//!
+//! ```
+//! use joblib_persist::{dump, load};
+//! use ndarray::Array2;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Model {
+//!     coef: Array2<f64>,
+//!     names: Vec<String>,
+//! }
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("model.jbl.gz");
+//! let model = Model { coef: Array2::eye(3), names: vec!["age".into(), "size".into()] };
+//! dump(&model, &path)?; // for example "model.jbl.gz": the extension asks for gzip
+//!
+//! let model: Model = load(&path)?; // whatever the name, the content says what it is
+//! assert_eq!(model.coef[[2, 2]], 1.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What you get
+//!
+//! - **Plain serde.** Everything that derives `Serialize` and `Deserialize`: `flatten`, every
+//!   representation of enums, skipped and defaulted fields. Files describe themselves: fields may
+//!   be added, removed and reordered, and a wrong type is refused with its place
+//!   (``at `inner.[0].b`: array of f64 found, f32 wanted``).
+//! - **Arrays without copies.** `ndarray` arrays and views, `Vec` and slices of numbers, bools and
+//!   complex numbers are recognised by their type, without an attribute: they are written from
+//!   their own memory and read straight into their final one, Fortran order kept. Beyond the
+//!   value, dump and load use less than 16 MiB, whatever its size, compressed or not.
+//! - **Arrays that stay in their file**: [`MappedArray`] opens at once and is read page by page.
+//! - **Checksums** on everything, compared before anything is parsed. Files appear complete or
+//!   not at all.
+//! - **Streams**: [`dump_to`] any writer, [`load_from`] any reader, several values one after the
+//!   other. [`message`] is for values between two processes of one executable.
+//!
+//! # Limits
+//!
+//! - Values nest at most 128 levels deep, arrays have at most 32 axes; more is an error both ways.
+//! - Two pointers to one value (`Rc`, `Arc`) are written, and load, as two values.
+//! - The element type of an array must be the one in the file: `f64` does not load as `f32`.
+//! - Checksums find damage, not forgery: a made-up file can hold wrong values, but never reach
+//!   memory it should not.
+//! - Machines are little-endian.
+//!
+//! The bytes are described in `FORMAT.md` in the crate's folder.
+//!
+//! # Features
+//!
+//! `mmap` (default): maps behind [`MappedArray`]; without it such arrays are loaded. `zlib` and
+//! `gzip` (default), `bz2`, `lzma`, `xz`, `lz4`, `zstd`: compressors, as in
+//! [`joblib_compress`].
 
 #![deny(unsafe_code)]
+
+#[cfg(target_endian = "big")]
+compile_error!("files are little-endian, and arrays are written as they lie in memory");
 
 pub mod array;
 mod de;

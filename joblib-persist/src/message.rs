@@ -57,7 +57,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<()>
 /// is then left as it was.
 pub fn decode<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T> {
     let (value, source, used) = Decoder::new(MessageSource(bytes)).decode()?;
-    *bytes = &source.0[used..];
+    *bytes = source.0.get(used..).unwrap_or_default();
     Ok(value)
 }
 
@@ -78,8 +78,8 @@ impl Sink for MessageSink<'_> {
     }
 
     #[inline]
-    fn mark(&self) -> Mark {
-        Mark { frame: 0, at: self.out.len() }
+    fn frame(&self) -> u32 {
+        0
     }
 
     #[inline]

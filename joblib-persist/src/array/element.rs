@@ -146,7 +146,6 @@ macro_rules! elements {
         impl sealed::Sealed for $element {
             const ZERO: Self = $zero;
         }
-        const _: () = assert!(cfg!(target_endian = "little"), "files are little-endian");
 
         // SAFETY: a primitive number, or (`Complex`, `repr(C)`) two of them: no padding, no
         // pointers, every bit pattern valid except for `bool`, where `accepts` decides.

@@ -24,12 +24,26 @@ pub(crate) struct Decoder<S> {
 #[derive(Default)]
 struct Defined {
     shapes: Vec<Shape>,
+    /// The names of the fields of all shapes, and where each of them is in `text`.
+    fields: Vec<Name>,
+    /// Those of the structs that are being read and define one, those of inner ones last.
+    pending: Vec<Name>,
+    text: String,
     variants: Vec<Variant>,
 }
 
-/// The fields of a struct, as its definition names them.
+/// The place of a name.
+#[derive(Clone, Copy)]
+struct Name {
+    start: u32,
+    end: u32,
+}
+
+/// The fields of a struct, as its definition names them: from one number to another.
+#[derive(Clone, Copy)]
 pub(super) struct Shape {
-    pub(super) fields: Rc<[Box<str>]>,
+    pub(super) start: u32,
+    pub(super) end: u32,
     /// The wanted fields and the visitor, by address, that may be given the fields in order.
     pub(super) positional_for: (usize, usize),
 }
@@ -45,6 +59,22 @@ pub(super) enum VariantKind {
     Newtype,
     Tuple,
     Struct,
+}
+
+impl Defined {
+    fn name(&self, names: &[Name], number: usize) -> &str {
+        let name = names.get(number).map(|name| name.start as usize..name.end as usize);
+        name.and_then(|name| self.text.get(name)).unwrap_or_default()
+    }
+
+    fn add(&mut self, name: &str) -> Result<()> {
+        let start = self.text.len();
+        let end = u32::try_from(start + name.len());
+        let end = end.map_err(|_| Error::damaged("4 GiB of names"))?;
+        self.text.push_str(name);
+        self.pending.push(Name { start: start as u32, end });
+        Ok(())
+    }
 }
 
 impl VariantKind {
@@ -177,10 +207,6 @@ impl<S: Source> Decoder<S> {
         self.text(len, read)
     }
 
-    pub(super) fn owned_name(&mut self) -> Result<Box<str>> {
-        self.name(|name| Ok(name.into()))
-    }
-
     /// The description of an array, behind its tag.
     pub(super) fn description(&mut self) -> Result<Description> {
         let mut description = Description::from_head(self.take()?)?;
@@ -230,9 +256,43 @@ impl<S: Source> Decoder<S> {
         shapes.and_then(|shapes| shapes.get_mut(shape)).ok_or_else(|| undefined("shape", shape))
     }
 
-    pub(super) fn define_shape(&mut self, fields: Vec<Box<str>>) {
-        let shape = Shape { fields: fields.into(), positional_for: (0, 0) };
-        self.defined.get_or_insert_default().shapes.push(shape);
+    /// The name of a field of a shape.
+    #[inline]
+    pub(super) fn field(&self, field: u32) -> &str {
+        self.defined.as_ref().map_or("", |defined| defined.name(&defined.fields, field as usize))
+    }
+
+    /// Begins to define a shape; the result tells it from the ones around it.
+    pub(super) fn begin_shape(&mut self) -> usize {
+        let defined = self.defined.get_or_insert_with(|| {
+            // Enough for a struct of some fields: a message is often just that.
+            let (pending, text) = (Vec::with_capacity(16), String::with_capacity(128));
+            Box::new(Defined { pending, text, ..Defined::default() })
+        });
+        defined.pending.len()
+    }
+
+    /// Reads the name of a field and adds it to the shape being defined; the result is for
+    /// [`added_field`](Self::added_field).
+    pub(super) fn add_field(&mut self) -> Result<usize> {
+        let mut defined = self.defined.take().unwrap_or_default();
+        let added = self.name(|name| defined.add(name));
+        let number = defined.pending.len();
+        self.defined = Some(defined);
+        added.map(|()| number - 1)
+    }
+
+    /// The name of a field that was added to the shape being defined.
+    pub(super) fn added_field(&self, number: usize) -> &str {
+        self.defined.as_ref().map_or("", |defined| defined.name(&defined.pending, number))
+    }
+
+    pub(super) fn end_shape(&mut self, begin: usize) {
+        let defined = self.defined.get_or_insert_default();
+        let start = defined.fields.len() as u32;
+        defined.fields.extend(defined.pending.drain(begin..));
+        let end = defined.fields.len() as u32;
+        defined.shapes.push(Shape { start, end, positional_for: (0, 0) });
     }
 
     /// The variant behind a `VARIANT` or `VARIANT_NEW`.

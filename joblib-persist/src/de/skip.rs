@@ -1,8 +1,6 @@
 //! Passing over an item and its contents. What it defines is kept: later items refer to it.
 
-use std::rc::Rc;
-
-use super::decoder::{Decoder, VariantKind, unexpected};
+use super::decoder::{Decoder, Shape, VariantKind, unexpected};
 use super::source::Source;
 use crate::error::{Error, Result};
 use crate::format::tag;
@@ -65,20 +63,20 @@ impl<S: Source> Decoder<S> {
 
     fn skip_new_struct(&mut self) -> Result<()> {
         self.name(|_struct| Ok(()))?;
-        let mut fields = Vec::new();
+        let begin = self.begin_shape();
         while self.peek()? != tag::END {
-            fields.push(self.owned_name()?);
+            self.add_field()?;
             self.skip_field()?;
         }
         self.at += 1;
-        self.define_shape(fields);
+        self.end_shape(begin);
         Ok(())
     }
 
     fn skip_struct(&mut self) -> Result<()> {
         let number = self.len()?;
-        let fields = Rc::clone(&self.shape(number)?.fields);
-        for _ in fields.iter() {
+        let Shape { start, end, .. } = *self.shape(number)?;
+        for _ in start..end {
             if self.peek()? == tag::OTHER {
                 self.at += 1;
                 return self.skip_others();

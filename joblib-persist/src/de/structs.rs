@@ -1,12 +1,11 @@
 //! Structs: by position if the wanted fields are those in the file, otherwise by name.
 
 use std::any::type_name;
-use std::rc::Rc;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Shape};
 use super::source::Source;
 use crate::error::{Error, Result, Segment};
 use crate::format::tag;
@@ -35,17 +34,20 @@ impl<S: Source> Decoder<S> {
         wanted: &'static [&'static str],
     ) -> Result<bool> {
         let key = (wanted.as_ptr() as usize, type_name::<V>().as_ptr() as usize);
-        let shape = self.shape(number)?;
+        let shape = *self.shape(number)?;
         if shape.positional_for == key {
             return Ok(true);
         }
-        let is_positional = is_derived::<V>()
-            && shape.fields.len() == wanted.len()
-            && shape.fields.iter().zip(wanted).all(|(found, wanted)| **found == **wanted);
-        if is_positional {
-            shape.positional_for = key;
+        if !is_derived::<V>() || !self.has_fields(shape, wanted) {
+            return Ok(false);
         }
-        Ok(is_positional)
+        self.shape(number)?.positional_for = key;
+        Ok(true)
+    }
+
+    fn has_fields(&self, shape: Shape, wanted: &[&str]) -> bool {
+        (shape.end - shape.start) as usize == wanted.len()
+            && (shape.start..).zip(wanted).all(|(field, wanted)| self.field(field) == *wanted)
     }
 
     /// A struct, behind its tag, as a map.
@@ -64,18 +66,19 @@ impl<S: Source> Decoder<S> {
     fn visit_new<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         self.name(|_struct| Ok(()))?;
         self.nested(|decoder| {
-            let mut named = Named { decoder, fields: Vec::new(), done: false };
+            let begin = decoder.begin_shape();
+            let mut named = Named { decoder, field: begin, done: false };
             let value = visitor.visit_map(&mut named)?;
-            let fields = named.finish()?;
-            decoder.define_shape(fields);
+            named.finish()?;
+            decoder.end_shape(begin);
             Ok(value)
         })
     }
 
     fn visit_known<'de, V: Visitor<'de>>(&mut self, number: usize, visitor: V) -> Result<V::Value> {
-        let fields = Rc::clone(&self.shape(number)?.fields);
+        let Shape { start, end, .. } = *self.shape(number)?;
         self.nested(|decoder| {
-            let mut known = Known { decoder, fields, next: 0, others: None };
+            let mut known = Known { decoder, next: start, end, other: None };
             let value = visitor.visit_map(&mut known)?;
             known.finish()?;
             Ok(value)
@@ -119,10 +122,11 @@ impl<'de, S: Source> SeqAccess<'de> for Positional<'_, S> {
     }
 }
 
-/// Fields that are named as they come, up to an `END`: a new shape, or others than its shape has.
+/// The fields of a struct that defines its shape: they are named as they come, up to an `END`.
 struct Named<'d, S> {
     decoder: &'d mut Decoder<S>,
-    fields: Vec<Box<str>>,
+    /// The current field, for [`Decoder::added_field`].
+    field: usize,
     done: bool,
 }
 
@@ -135,8 +139,7 @@ impl<S: Source> Named<'_, S> {
                 self.done = true;
                 break;
             }
-            let name = self.decoder.owned_name()?;
-            self.fields.push(name);
+            self.field = self.decoder.add_field()?;
             if self.decoder.peek()? != tag::SKIP {
                 return Ok(true);
             }
@@ -146,11 +149,11 @@ impl<S: Source> Named<'_, S> {
     }
 
     /// Passes over the fields that nobody asked for.
-    fn finish(mut self) -> Result<Vec<Box<str>>> {
+    fn finish(mut self) -> Result<()> {
         while self.advance()? {
             self.decoder.skip_item()?;
         }
-        Ok(self.fields)
+        Ok(())
     }
 }
 
@@ -161,15 +164,15 @@ impl<'de, S: Source> MapAccess<'de> for Named<'_, S> {
         if !self.advance()? {
             return Ok(None);
         }
-        let name = self.fields.last().map_or("", |name| name);
-        seed.deserialize(StrDeserializer::<Error>::new(name)).map(Some)
+        seed.deserialize(StrDeserializer::<Error>::new(self.decoder.added_field(self.field)))
+            .map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
         match seed.deserialize(&mut *self.decoder) {
             Ok(value) => Ok(value),
             Err(error) => {
-                let name = self.fields.last().cloned().unwrap_or_default();
+                let name = self.decoder.added_field(self.field).into();
                 Err(self.decoder.failed(error, Segment::Field(name)))
             }
         }
@@ -179,21 +182,15 @@ impl<'de, S: Source> MapAccess<'de> for Named<'_, S> {
 /// The fields of a known shape, some of which may be skipped, or replaced by others from one on.
 struct Known<'d, S> {
     decoder: &'d mut Decoder<S>,
-    fields: Rc<[Box<str>]>,
-    next: usize,
+    next: u32,
+    end: u32,
     /// Other fields follow; the name of the current one.
-    others: Option<Box<str>>,
+    other: Option<Box<str>>,
 }
 
 impl<S: Source> Known<'_, S> {
     fn advance(&mut self) -> Result<bool> {
-        loop {
-            if self.others.is_some() {
-                return self.advance_others();
-            }
-            if self.next == self.fields.len() {
-                return Ok(false);
-            }
+        while self.other.is_none() && self.next < self.end {
             match self.decoder.peek()? {
                 tag::SKIP => {
                     self.decoder.at += 1;
@@ -201,7 +198,7 @@ impl<S: Source> Known<'_, S> {
                 }
                 tag::OTHER => {
                     self.decoder.at += 1;
-                    self.others = Some(Box::default());
+                    self.other = Some(Box::default());
                 }
                 _ => {
                     self.next += 1;
@@ -209,23 +206,24 @@ impl<S: Source> Known<'_, S> {
                 }
             }
         }
+        if self.other.is_some() { self.advance_others() } else { Ok(false) }
     }
 
     fn advance_others(&mut self) -> Result<bool> {
         if self.decoder.peek()? == tag::END {
             self.decoder.at += 1;
-            self.others = None;
-            self.next = self.fields.len();
+            self.other = None;
+            self.next = self.end;
             return Ok(false);
         }
-        self.others = Some(self.decoder.owned_name()?);
+        self.other = Some(self.decoder.name(|name| Ok(name.into()))?);
         Ok(true)
     }
 
     fn name(&self) -> &str {
-        match &self.others {
+        match &self.other {
             Some(name) => name,
-            None => &self.fields[self.next - 1],
+            None => self.decoder.field(self.next - 1),
         }
     }
 

@@ -23,8 +23,34 @@ pub(crate) struct Description {
     pub(crate) container: Container,
     pub(crate) dtype: DType,
     pub(crate) order: Order,
+    shape: Shape,
+}
+
+/// The length of each axis; few of them without a memory allocation.
+#[derive(Clone, Debug, PartialEq)]
+struct Shape {
     axes: u8,
-    shape: [u64; MAX_AXES],
+    few: [u64; Shape::FEW],
+    /// All of them, if they are more.
+    many: Vec<u64>,
+}
+
+impl Shape {
+    const FEW: usize = 4;
+
+    /// As many zeros; up to [`MAX_AXES`].
+    fn zeros(axes: u8) -> Self {
+        let many = if usize::from(axes) > Self::FEW { vec![0; axes.into()] } else { Vec::new() };
+        Shape { axes, few: [0; Self::FEW], many }
+    }
+
+    fn lens(&self) -> &[u64] {
+        self.few.get(..self.axes.into()).unwrap_or(&self.many)
+    }
+
+    fn lens_mut(&mut self) -> &mut [u64] {
+        self.few.get_mut(..self.axes.into()).unwrap_or(&mut self.many)
+    }
 }
 
 impl Description {
@@ -43,20 +69,20 @@ impl Description {
     }
 
     fn new(container: Container, dtype: DType, order: Order, axes: &[usize]) -> Result<Self> {
-        let mut shape = [0; MAX_AXES];
         if axes.len() > MAX_AXES {
             let detail =
                 format!("an array of {} axes, the format takes up to {MAX_AXES}", axes.len());
             return Err(Error::unwritable(detail));
         }
-        shape.iter_mut().zip(axes).for_each(|(to, &from)| *to = from as u64);
-        Ok(Description { container, dtype, order, axes: axes.len() as u8, shape })
+        let mut shape = Shape::zeros(axes.len() as u8);
+        shape.lens_mut().iter_mut().zip(axes).for_each(|(to, &from)| *to = from as u64);
+        Ok(Description { container, dtype, order, shape })
     }
 
     /// The three bytes in front of the shape.
     pub(crate) fn head(&self) -> [u8; 3] {
         let flags = self.container as u8 | u8::from(self.order == Order::F) << 2;
-        [flags, self.dtype.code(), self.axes]
+        [flags, self.dtype.code(), self.shape.axes]
     }
 
     /// Takes the three bytes apart; the shape is to be filled in.
@@ -70,27 +96,23 @@ impl Description {
         let order = if flags & 4 == 0 { Order::C } else { Order::F };
         let dtype = DType::from_code(dtype)
             .ok_or_else(|| Error::damaged(format!("an array of unknown type {dtype}")))?;
-        let description = Description { container, dtype, order, axes, shape: [0; MAX_AXES] };
-        if flags > 7 || usize::from(axes) > MAX_AXES || !description.is_consistent() {
+        let is_consistent = match container {
+            Container::Array => usize::from(axes) <= MAX_AXES,
+            Container::Sequence => axes == 1,
+            Container::Bytes | Container::Text => axes == 1 && dtype == DType::U8,
+        };
+        if flags > 7 || !is_consistent {
             return Err(Error::damaged("the description of an array makes no sense"));
         }
-        Ok(description)
-    }
-
-    fn is_consistent(&self) -> bool {
-        match self.container {
-            Container::Array => true,
-            Container::Sequence => self.axes == 1,
-            Container::Bytes | Container::Text => self.axes == 1 && self.dtype == DType::U8,
-        }
+        Ok(Description { container, dtype, order, shape: Shape::zeros(axes) })
     }
 
     pub(crate) fn shape(&self) -> &[u64] {
-        &self.shape[..usize::from(self.axes)]
+        self.shape.lens()
     }
 
     pub(crate) fn shape_mut(&mut self) -> &mut [u64] {
-        &mut self.shape[..usize::from(self.axes)]
+        self.shape.lens_mut()
     }
 
     /// The number of bytes of all elements.
@@ -125,7 +147,7 @@ impl Description {
 
     pub(crate) fn expect_axes(&self, wanted: Option<usize>) -> Result<()> {
         match wanted {
-            Some(wanted) if wanted != usize::from(self.axes) => {
+            Some(wanted) if wanted != self.shape().len() => {
                 Err(Error::new(ErrorKind::Axes { shape: self.shape().to_vec(), wanted }))
             }
             _ => Ok(()),

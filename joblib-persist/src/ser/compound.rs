@@ -7,7 +7,7 @@ use serde::ser::{
 };
 
 use super::encoder::Encoder;
-use super::shapes::ShapeKey;
+use super::shapes::{Shape, ShapeKey};
 use super::sink::{Mark, Sink};
 use super::stop::Stop;
 use crate::error::Error;
@@ -104,18 +104,23 @@ impl<S: Sink> SerializeMap for Items<'_, S> {
 /// and is replaced if it did and still lies in the buffer.
 pub(super) struct StructFields<'e, S> {
     encoder: &'e mut Encoder<S>,
+    /// The next field of a shape that fitted so far without a gap, and the end of the shape. They
+    /// are equal in all other cases.
+    next: u32,
+    end: u32,
     mode: Mode,
-    /// How many of the announced fields are still to come.
-    left: usize,
 }
 
 enum Mode {
+    /// A known shape with as many fields as are announced.
+    Fitting { tag: Mark },
+    /// A known shape of which some fields are left out: the next field and the end of the shape,
+    /// and how many of the announced fields are still to come.
+    Gaps { next: u32, end: u32, left: usize },
     /// The first struct of its name and number of fields.
-    Defining { key: ShapeKey, begin: usize },
-    /// Follows a known shape, which fitted so far: the next field of it, and its end.
-    Following { next: usize, end: usize, tag: Mark, complete: bool },
-    /// Did not fit: each field is named.
-    Naming,
+    Defining { key: ShapeKey, begin: usize, left: usize },
+    /// A known shape that did not fit: from now on each field is named.
+    Naming { left: usize },
 }
 
 impl<'e, S: Sink> StructFields<'e, S> {
@@ -127,61 +132,71 @@ impl<'e, S: Sink> StructFields<'e, S> {
     ) -> Result<Self> {
         encoder.enter()?;
         let key = ShapeKey::of(name, len);
-        let mode = match encoder.shapes.shape(key) {
-            Some((shape, fields)) => {
-                encoder.sink.room(10)?;
-                let tag = encoder.sink.mark();
-                encoder.with_len(tag::STRUCT_MIXED, shape as usize)?;
-                Mode::Following { next: fields.start, end: fields.end, tag, complete: true }
-            }
-            None => {
-                encoder.put([tag::STRUCT_NEW])?;
-                encoder.name(name)?;
-                Mode::Defining { key, begin: encoder.shapes.begin_shape() }
-            }
+        let Some(Shape { number, start, end }) = encoder.shapes.shape(key) else {
+            encoder.put([tag::STRUCT_NEW])?;
+            encoder.name(name)?;
+            let mode = Mode::Defining { key, begin: encoder.shapes.begin_shape(), left: len };
+            return Ok(StructFields { encoder, next: 0, end: 0, mode });
         };
-        Ok(StructFields { encoder, mode, left: len })
+        let tag = encoder.marked(tag::STRUCT_MIXED, number)?;
+        if (end - start) as usize == len {
+            return Ok(StructFields { encoder, next: start, end, mode: Mode::Fitting { tag } });
+        }
+        let mode = Mode::Gaps { next: start, end, left: len };
+        Ok(StructFields { encoder, next: 0, end: 0, mode })
     }
 
     #[inline]
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result {
-        self.left =
-            self.left.checked_sub(1).ok_or_else(|| announced("fewer fields than it has"))?;
-        // The last field of the shape ends the struct: it will not do if more are to come.
-        if let Mode::Following { next, end, .. } = &mut self.mode
-            && (*next + 1 < *end || (self.left == 0 && *next < *end))
-            && same(self.encoder.shapes.field(*next), name)
-        {
-            *next += 1;
+        if self.next < self.end && std::ptr::eq(self.encoder.shapes.field(self.next), name) {
+            self.next += 1;
         } else {
-            self.unexpected_field(name)?;
+            self.other_field(name)?;
         }
         self.encoder.value(value)
     }
 
-    /// Writes what leads to a field that is not the next one of a known shape.
+    /// Writes what leads to a field that is not the next one of a shape that fits.
     #[inline(never)]
-    fn unexpected_field(&mut self, name: &'static str) -> Result {
+    fn other_field(&mut self, name: &'static str) -> Result {
+        if let Mode::Fitting { .. } = self.mode {
+            let (next, end) = (self.next, self.end);
+            if next < end && self.encoder.shapes.field(next) == name {
+                self.next += 1;
+                return Ok(());
+            }
+            self.mode = Mode::Gaps { next, end, left: (end - next) as usize };
+            self.next = self.end;
+        }
         match &mut self.mode {
-            Mode::Defining { .. } => self.encoder.shapes.add_field(name),
-            Mode::Naming => {}
-            Mode::Following { next, end, complete, .. } => {
-                *complete = false;
-                let start = *next;
-                let usable = end.saturating_sub(usize::from(self.left > 0));
-                let found = (start..usable).find(|&at| same(self.encoder.shapes.field(at), name));
+            Mode::Fitting { .. } => Ok(()),
+            Mode::Gaps { next, end, left } => {
+                count(left)?;
+                // The last field of a shape ends the struct: it will not do if more are to come.
+                let usable = end.saturating_sub(u32::from(*left > 0));
+                let (start, left) = (*next, *left);
+                let found = (start..usable).find(|&at| self.encoder.shapes.field(at) == name);
                 if let Some(found) = found {
                     *next = found + 1;
                     return self.skip(found - start);
                 }
-                self.mode = Mode::Naming;
+                self.mode = Mode::Naming { left };
                 self.encoder.put([tag::OTHER])?;
+                Ok(self.encoder.name(name)?)
+            }
+            Mode::Defining { left, .. } => {
+                count(left)?;
+                self.encoder.shapes.add_field(name);
+                Ok(self.encoder.name(name)?)
+            }
+            Mode::Naming { left } => {
+                count(left)?;
+                Ok(self.encoder.name(name)?)
             }
         }
-        Ok(self.encoder.name(name)?)
     }
 
-    fn skip(&mut self, fields: usize) -> Result {
+    fn skip(&mut self, fields: u32) -> Result {
         (0..fields).try_for_each(|_| Ok(self.encoder.put([tag::SKIP])?))
     }
 
@@ -198,35 +213,34 @@ impl<'e, S: Sink> StructFields<'e, S> {
 
     #[inline]
     fn finish(mut self) -> Result {
-        if self.left > 0 {
-            return Err(announced("more fields than it has").into());
-        }
         self.encoder.leave();
         match self.mode {
-            Mode::Following { next, end, tag, complete: true } if next == end => {
+            Mode::Fitting { tag } if self.next == self.end => {
                 self.encoder.sink.replace(tag, tag::STRUCT);
                 Ok(())
             }
-            _ => self.finish_incomplete(),
+            _ => self.finish_other(),
         }
     }
 
     #[inline(never)]
-    fn finish_incomplete(&mut self) -> Result {
+    fn finish_other(&mut self) -> Result {
         match self.mode {
-            Mode::Following { next, end, .. } => self.skip(end - next),
-            Mode::Naming => Ok(self.encoder.put([tag::END])?),
-            Mode::Defining { key, begin } => {
+            Mode::Gaps { next, end, left: 0 } => self.skip(end - next),
+            Mode::Naming { left: 0 } => Ok(self.encoder.put([tag::END])?),
+            Mode::Defining { key, begin, left: 0 } => {
                 self.encoder.shapes.end_shape(key, begin);
                 Ok(self.encoder.put([tag::END])?)
             }
+            _ => Err(announced("more fields than it has").into()),
         }
     }
 }
 
-#[inline]
-fn same(left: &'static str, right: &'static str) -> bool {
-    std::ptr::eq(left, right) || left == right
+/// Counts a field among the announced ones.
+fn count(left: &mut usize) -> Result {
+    *left = left.checked_sub(1).ok_or_else(|| announced("fewer fields than it has"))?;
+    Ok(())
 }
 
 macro_rules! structs {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::shapes::Shapes;
-use super::sink::Sink;
+use super::sink::{Mark, Sink};
 use super::stop::Stop;
 use super::value::ValueSerializer;
 use crate::array::{Block, Origin};
@@ -74,10 +74,10 @@ impl<S: Sink> Encoder<S> {
 
     #[inline]
     pub(super) fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) -> Result<()> {
-        let buffer = self.sink.room(1 + N)?;
-        buffer.reserve(1 + N);
-        buffer.push(tag);
-        buffer.extend_from_slice(&bytes);
+        // One piece of constant length is one check and no call.
+        let mut item = [tag; 17];
+        item[1..=N].copy_from_slice(&bytes);
+        self.sink.room(1 + N)?.extend_from_slice(&item[..=N]);
         Ok(())
     }
 
@@ -114,6 +114,16 @@ impl<S: Sink> Encoder<S> {
         buffer.push(tag);
         append_number(buffer, len as u64);
         Ok(())
+    }
+
+    /// A tag and a number, and where the tag is.
+    #[inline]
+    pub(super) fn marked(&mut self, tag: u8, number: u32) -> Result<Mark> {
+        let buffer = self.sink.room(10)?;
+        let at = buffer.len();
+        buffer.push(tag);
+        append_number(buffer, u64::from(number));
+        Ok(Mark { frame: self.sink.frame(), at })
     }
 
     /// The name of a struct, field, enum or variant.
@@ -198,14 +208,16 @@ fn append_number(buffer: &mut Vec<u8>, number: u64) {
 
 #[inline]
 fn append_large_number(buffer: &mut Vec<u8>, number: u64) {
-    let bytes = number.to_le_bytes();
     let (tag, len) = match number {
         0..=0xff => (tag::U8, 1),
         0x100..=0xffff => (tag::U16, 2),
         0x1_0000..=0xffff_ffff => (tag::U32, 4),
         _ => (tag::U64, 8),
     };
-    buffer.reserve(9);
-    buffer.push(tag);
-    buffer.extend_from_slice(&bytes[..len]);
+    // All nine bytes, and the superfluous ones taken back: no call to copy a few.
+    let mut item = [tag; 9];
+    item[1..].copy_from_slice(&number.to_le_bytes());
+    let end = buffer.len() + 1 + len;
+    buffer.extend_from_slice(&item);
+    buffer.truncate(end);
 }

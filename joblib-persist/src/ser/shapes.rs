@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::Range;
 
 /// What the value has defined so far; nothing, and no memory, for a value without structs and
 /// enums.
@@ -10,14 +9,26 @@ use std::ops::Range;
 /// Names are told apart by their address: equal addresses are equal names, and a name with two
 /// addresses is defined twice.
 #[derive(Default)]
-pub(super) struct Shapes(Option<Box<Defined>>);
+pub(super) struct Shapes {
+    /// The names of the fields of all shapes.
+    fields: Vec<&'static str>,
+    /// The shape that was asked for last: most structs come in rows.
+    last: Option<(ShapeKey, Shape)>,
+    defined: Option<Box<Defined>>,
+}
+
+/// A shape: its number, and where its fields are, for [`Shapes::field`].
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) number: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
 
 #[derive(Default)]
 struct Defined {
-    shapes: Numbers<ShapeKey>,
-    /// The names of the fields of all shapes, and where those of each are.
-    fields: Vec<&'static str>,
-    ranges: Vec<Range<usize>>,
+    numbers: Numbers<ShapeKey>,
+    shapes: Vec<Shape>,
     /// The fields so far of the structs being defined, those of inner ones last.
     pending: Vec<&'static str>,
     variants: Numbers<VariantKey>,
@@ -39,18 +50,21 @@ pub(super) struct VariantKey {
 struct Name(usize, usize);
 
 impl Name {
+    #[inline]
     fn of(name: &'static str) -> Self {
         Name(name.as_ptr() as usize, name.len())
     }
 }
 
 impl ShapeKey {
+    #[inline]
     pub(super) fn of(name: &'static str, fields: usize) -> Self {
         ShapeKey(Name::of(name), fields)
     }
 }
 
 impl VariantKey {
+    #[inline]
     pub(super) fn of(
         enumeration: &'static str,
         index: u32,
@@ -62,43 +76,52 @@ impl VariantKey {
 }
 
 impl Shapes {
-    /// The number and the fields (for [`field`](Self::field)) of a shape.
     #[inline]
-    pub(super) fn shape(&mut self, key: ShapeKey) -> Option<(u32, Range<usize>)> {
-        let defined = self.0.as_mut()?;
-        let shape = defined.shapes.get(key)?;
-        Some((shape, defined.ranges[shape as usize].clone()))
+    pub(super) fn shape(&mut self, key: ShapeKey) -> Option<Shape> {
+        match self.last {
+            Some((last, shape)) if last == key => Some(shape),
+            _ => self.search(key),
+        }
+    }
+
+    fn search(&mut self, key: ShapeKey) -> Option<Shape> {
+        let defined = self.defined.as_mut()?;
+        let shape = defined.shapes[defined.numbers.get(key)? as usize];
+        self.last = Some((key, shape));
+        Some(shape)
     }
 
     #[inline]
-    pub(super) fn field(&self, field: usize) -> &'static str {
-        self.0.as_ref().and_then(|defined| defined.fields.get(field)).copied().unwrap_or_default()
+    pub(super) fn field(&self, field: u32) -> &'static str {
+        self.fields.get(field as usize).copied().unwrap_or_default()
     }
 
     /// Begins to define a shape; the result tells it from the ones around it.
     pub(super) fn begin_shape(&mut self) -> usize {
-        self.0.get_or_insert_default().pending.len()
+        self.defined.get_or_insert_default().pending.len()
     }
 
     pub(super) fn add_field(&mut self, field: &'static str) {
-        self.0.get_or_insert_default().pending.push(field);
+        self.defined.get_or_insert_default().pending.push(field);
     }
 
     pub(super) fn end_shape(&mut self, key: ShapeKey, begin: usize) {
-        let defined = self.0.get_or_insert_default();
-        let start = defined.fields.len();
-        defined.fields.extend(defined.pending.drain(begin..));
-        defined.ranges.push(start..defined.fields.len());
-        defined.shapes.push(key);
+        let defined = self.defined.get_or_insert_default();
+        let (number, start) = (defined.shapes.len() as u32, self.fields.len() as u32);
+        self.fields.extend(defined.pending.drain(begin..));
+        let shape = Shape { number, start, end: self.fields.len() as u32 };
+        defined.shapes.push(shape);
+        defined.numbers.push(key);
+        self.last = Some((key, shape));
     }
 
     #[inline]
     pub(super) fn variant(&mut self, key: VariantKey) -> Option<u32> {
-        self.0.as_mut()?.variants.get(key)
+        self.defined.as_mut()?.variants.get(key)
     }
 
     pub(super) fn define_variant(&mut self, key: VariantKey) {
-        self.0.get_or_insert_default().variants.push(key);
+        self.defined.get_or_insert_default().variants.push(key);
     }
 }
 
@@ -135,17 +158,13 @@ impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
     }
 
     fn push(&mut self, key: K) {
+        self.last = self.keys.len() as u32;
         self.keys.push(key);
-        let unlisted =
-            if self.keys.len() <= Self::FEW { self.keys.len() } else { self.numbers_from() };
-        for number in unlisted..self.keys.len() {
-            self.numbers.insert(self.keys[number], number as u32);
+        if self.keys.len() > Self::FEW {
+            let listed = if self.numbers.is_empty() { 0 } else { self.last };
+            let unlisted = listed..=self.last;
+            self.numbers.extend(unlisted.map(|number| (self.keys[number as usize], number)));
         }
-        self.last = self.keys.len() as u32 - 1;
-    }
-
-    fn numbers_from(&self) -> usize {
-        if self.numbers.is_empty() { 0 } else { self.keys.len() - 1 }
     }
 }
 

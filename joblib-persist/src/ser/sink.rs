@@ -15,8 +15,8 @@ pub(crate) trait Sink {
     /// Writes the block of the array whose item was appended last.
     fn block(&mut self, block: &Block<'_>) -> Result<()>;
 
-    /// Where the next item will begin, if [`room`](Self::room) was made for it.
-    fn mark(&self) -> Mark;
+    /// Which frame the next item will be in, if [`room`](Self::room) was made for it.
+    fn frame(&self) -> u32;
 
     /// Replaces the tag at `mark` if it was not handed on yet.
     fn replace(&mut self, mark: Mark, tag: u8);
