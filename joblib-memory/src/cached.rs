@@ -13,6 +13,9 @@ use crate::{Digest, Function, Memory, Result};
 
 /// A function whose results are stored, from [`Memory::cache`] or [`Memory::try_cache`].
 ///
+/// `F` computes, `A` is the argument, and `O` is [`Whole<R>`](crate::Whole) for a function that
+/// returns an `R`, or the `Result` it returns.
+///
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// let memory = joblib_memory::Memory::new(folder.path());

@@ -75,6 +75,7 @@ pub use hash::hash;
 pub use joblib_memory_macros::{cache, code};
 pub use memory::{Memory, MemoryBuilder, Stats};
 pub use metadata::Metadata;
+pub use outcome::{Outcome, Whole};
 pub use shelved::Shelved;
 pub use store::{
     Claim, EntryInfo, FolderStore, HeldClaim, InMemoryStore, Store, Stored, WriteEntry,

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Shelved;
 
-/// How a return type is stored and given back.
+/// How a return type is stored and given back: everything of it ([`Whole`]), or the `Ok` of a
+/// `Result`. It says what the functions of a [`CachedFn`](crate::CachedFn) return.
 pub trait Outcome {
     /// What the function returns.
     type Returned;
