@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// It reads like a reference: `&shared` is accepted where `&T` is. On threads it is nothing but an
 /// [`Arc`]. Where tasks leave the process, it is written down once, into memory that the workers
 /// share, and each worker reads it when its first task needs it; tasks carry only its place.
-/// Workers forget it when the last clone in this process is gone. The memory has no name in the file
+/// Arrays of type `MappedArray` (of `joblib-persist`) in it are not even copied there, but looked
+/// at in that memory. Workers forget it when the last clone in this process is gone. The memory has no name in the file
 /// system, so that no crash can leave it behind.
 ///
 /// Anywhere else (in a file, as a key) it is serialized as the value itself.

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use joblib_persist::LoadOptions;
+use joblib_persist::{LoadOptions, MmapMode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -92,9 +92,10 @@ fn read<T: DeserializeOwned>(place: Place) -> Result<T, String> {
     if !place.exists(owner) {
         return Err("the process that shared the value does not have it any more".into());
     }
-    // What the parent has just written and nobody can change needs no check.
-    let unchecked = LoadOptions::new().verify(false);
-    unchecked.load(place.path(owner)).map_err(|error| explain(&error))
+    // What the parent has just written needs no check, and as nobody can change it, arrays that
+    // may be mapped are.
+    let options = LoadOptions::new().verify(false).mmap_mode(MmapMode::Read);
+    options.load(place.path(owner)).map_err(|error| explain(&error))
 }
 
 /// In a worker: forgets the values whose segments `owner`, its parent, has no more.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use joblib_backends::{Failure, Frame, Payload, Shared};
+use joblib_persist::MappedArray;
+use ndarray::{Array2, Ix2};
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{call, one_worker};
@@ -69,6 +71,18 @@ fn descriptors_that_are_used_again_are_not_mixed_up() {
         let answers = call::<_, (f64, u32)>(&pool, sum, vec![table(value)]);
         assert_eq!(answers[0].as_ref().unwrap().0, value * 1e5);
     }
+}
+
+#[test]
+fn arrays_that_may_be_mapped_are_not_copied() {
+    type Grid = MappedArray<f64, Ix2>;
+    fn sum(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+        let grid: Shared<Grid> = input.read()?;
+        out.write(&(grid.view().sum(), grid.is_mapped()))
+    }
+    let grid = Shared::new(Grid::from(Array2::<f64>::ones((100, 200))));
+    let answers = call::<_, (f64, bool)>(&one_worker(), sum, vec![grid; 3]);
+    assert_eq!(answers, vec![Ok((20_000.0, true)); 3]);
 }
 
 #[test]
