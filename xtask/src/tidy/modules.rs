@@ -20,10 +20,14 @@ pub(super) fn tests_are_declared(tree: &Tree) -> Vec<String> {
             tree.tests(folder).flat_map(|file| file.text.lines()).filter_map(declares).collect();
         let inside = format!("{folder}/tests/");
         let modules = tree.tests(folder).filter(|file| file.path[inside.len()..].contains('/'));
-        // What trybuild compiles is no module of anything.
-        let modules = modules.filter(|file| !file.path.contains("/ui/"));
+        // A test that compiles the files of a folder names the folder.
+        let compiled = |file: &File| {
+            let path = &file.path[folder.len() + 1..];
+            let quoted = path.rsplit_once('/').map(|(parent, _)| format!("\"{parent}/"));
+            quoted.is_some_and(|quoted| tree.tests(folder).any(|test| test.text.contains(&quoted)))
+        };
         for file in modules {
-            if !declared.contains(module_name(&file.path)) {
+            if !declared.contains(module_name(&file.path)) && !compiled(file) {
                 findings.push(format!("{}: no `mod` names it, so it never runs", file.path));
             }
         }
@@ -117,6 +121,8 @@ mod tests {
             ("a/tests/all.rs", "mod all {\n    mod used; // For this.\n}\n// mod forgotten;"),
             ("a/tests/all/used.rs", ""),
             ("a/tests/all/forgotten.rs", ""),
+            ("a/tests/messages.rs", "compile_fail(\"tests/messages/*.rs\")"),
+            ("a/tests/messages/refused.rs", ""),
         ]);
         let expected = ["a/tests/all/forgotten.rs: no `mod` names it, so it never runs"];
         assert_eq!(tests_are_declared(&tree), expected);
