@@ -59,6 +59,7 @@ pub struct Target {
 
 /// Why a task has no result.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "processes", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Failure {
     /// The task panicked.

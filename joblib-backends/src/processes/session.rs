@@ -248,10 +248,9 @@ fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
     let kind = match encoded {
         Ok(()) => Kind::Value,
         Err(failure) => {
-            let (kind, text) = wire::record_of(failure);
             out.bytes.truncate(start);
-            out.bytes.extend_from_slice(text.as_bytes());
-            kind
+            out.bytes.extend(wire::failure_bytes(&failure));
+            Kind::Failure
         }
     };
     let len = (out.bytes.len() - start) as u64;
@@ -297,7 +296,7 @@ impl Flight {
         {
             match record.task.cmp(&self.answered) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => self.answer(record.answer()),
+                std::cmp::Ordering::Equal => self.answer(record.answer()?),
                 std::cmp::Ordering::Greater => return Err(Garbage("the order of answers")),
             }
         }

@@ -62,14 +62,8 @@ impl BatchHeader {
 pub(super) enum Kind {
     /// Arguments or a result.
     Value,
-    /// The message of a panic.
-    Panic,
-    /// Why something could not be encoded or decoded.
-    Codec,
-    /// Why the task cannot run at all.
-    Refused,
-    /// Nothing: the task was not begun.
-    NotRun,
+    /// A [`Failure`], as postcard writes it.
+    Failure,
 }
 
 /// In front of one task's arguments or answer.
@@ -94,10 +88,7 @@ impl RecordHeader {
     fn read(bytes: &[u8; Self::LEN]) -> Result<Self, Garbage> {
         let kind = match bytes[4..8] {
             [0, 0, 0, 0] => Kind::Value,
-            [1, 0, 0, 0] => Kind::Panic,
-            [2, 0, 0, 0] => Kind::Codec,
-            [3, 0, 0, 0] => Kind::Refused,
-            [4, 0, 0, 0] => Kind::NotRun,
+            [1, 0, 0, 0] => Kind::Failure,
             _ => return Err(Garbage("the kind of a record")),
         };
         let task = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -134,27 +125,22 @@ impl<'a> Record<'a> {
     }
 
     /// The answer this record holds.
-    pub(super) fn answer(self) -> Result<&'a [u8], Failure> {
-        let message = || String::from_utf8_lossy(self.bytes).into_owned();
+    pub(super) fn answer(self) -> Result<Result<&'a [u8], Failure>, Garbage> {
         match self.kind {
-            Kind::Value => Ok(self.bytes),
-            Kind::Panic => Err(Failure::Panic { message: message() }),
-            Kind::Codec => Err(Failure::Codec { message: message() }),
-            Kind::Refused => Err(Failure::Refused { message: message() }),
-            Kind::NotRun => Err(Failure::NotRun),
+            Kind::Value => Ok(Ok(self.bytes)),
+            Kind::Failure => match postcard::from_bytes(self.bytes) {
+                Ok(failure) => Ok(Err(failure)),
+                Err(_) => Err(Garbage("a failure")),
+            },
         }
     }
 }
 
-/// A failure as the kind and the text of a record.
-pub(super) fn record_of(failure: Failure) -> (Kind, String) {
-    match failure {
-        Failure::Panic { message } => (Kind::Panic, message),
-        Failure::Codec { message } => (Kind::Codec, message),
-        Failure::Refused { message } => (Kind::Refused, message),
-        Failure::NotRun => (Kind::NotRun, String::new()),
-        other => (Kind::Refused, format!("{other:?}")),
-    }
+/// The bytes of a record of kind [`Kind::Failure`].
+pub(super) fn failure_bytes(failure: &Failure) -> Vec<u8> {
+    // Only a type whose `Serialize` fails on its own can fail to be written to memory. Were it so,
+    // the other side would find that these bytes are no failure, and say so.
+    postcard::to_stdvec(failure).unwrap_or_default()
 }
 
 /// Bytes that the other side cannot have meant.
@@ -171,11 +157,13 @@ fn word(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     fn kinds() -> impl Strategy<Value = Kind> {
         use Kind::*;
-        prop_oneof![Just(Value), Just(Panic), Just(Codec), Just(Refused), Just(NotRun)]
+        prop_oneof![Just(Value), Just(Failure)]
     }
 
     proptest! {
@@ -223,11 +211,15 @@ mod tests {
             Failure::Panic { message: message() },
             Failure::Codec { message: message() },
             Failure::Refused { message: message() },
+            Failure::WorkerDied { worker: 1, status: message(), after: Duration::from_millis(3) },
             Failure::NotRun,
+            Failure::Lost,
         ] {
-            let (kind, text) = record_of(failure.clone());
-            let record = Record { task: 0, kind, bytes: text.as_bytes() };
-            assert_eq!(record.answer(), Err(failure));
+            let bytes = failure_bytes(&failure);
+            let record = Record { task: 0, kind: Kind::Failure, bytes: &bytes };
+            assert_eq!(record.answer(), Ok(Err(failure)));
+            let cut = Record { bytes: &bytes[..bytes.len() - 1], ..record };
+            assert_eq!(cut.answer(), Err(Garbage("a failure")));
         }
     }
 }

@@ -127,16 +127,15 @@ fn run_batch(
         let task = Record::take(&mut tasks)?.ok_or(Garbage("the end of a batch"))?;
         frame.bytes.clear();
         if answers.page.is_stopped(header.batch) {
-            answers.push(task.task, Kind::NotRun, &[])?;
+            answers.push_failure(task.task, &Failure::NotRun)?;
             continue;
         }
         answers.page.begin_task(task.task);
-        match run_task(function, header.fingerprint, task, frame) {
+        // What could not be encoded travels as its own answer.
+        let arguments = task.answer()?;
+        match run_task(function, header.fingerprint, arguments, frame) {
             Ok(()) => answers.push(task.task, Kind::Value, frame.as_bytes())?,
-            Err(failure) => {
-                let (kind, text) = wire::record_of(failure);
-                answers.push(task.task, kind, text.as_bytes())?;
-            }
+            Err(failure) => answers.push_failure(task.task, &failure)?,
         }
     }
     answers.flush()?;
@@ -146,14 +145,13 @@ fn run_batch(
 fn run_task(
     function: Option<CallFn>,
     fingerprint: u64,
-    task: Record<'_>,
+    arguments: Result<&[u8], Failure>,
     frame: &mut Frame,
 ) -> Result<(), Failure> {
     let function = function.ok_or_else(|| Failure::Refused {
         message: "the function is not part of the worker's executable".into(),
     })?;
-    // What could not be encoded travels as its own answer.
-    let mut arguments = Payload::new(task.answer()?);
+    let mut arguments = Payload::new(arguments?);
     catch_unwind(AssertUnwindSafe(|| function(fingerprint, &mut arguments, frame)))
         .unwrap_or_else(|panic| Err(Failure::Panic { message: panic_message(panic) }))
 }
@@ -179,6 +177,10 @@ struct Answers {
 }
 
 impl Answers {
+    fn push_failure(&mut self, task: u32, failure: &Failure) -> io::Result<()> {
+        self.push(task, Kind::Failure, &wire::failure_bytes(failure))
+    }
+
     fn push(&mut self, task: u32, kind: Kind, bytes: &[u8]) -> io::Result<()> {
         let header = RecordHeader { task, kind, len: bytes.len() as u64 }.to_bytes();
         if self.page.record([&header, bytes]) {
