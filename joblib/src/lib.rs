@@ -15,7 +15,8 @@
 //! word to move the loop: `.backend("sequential")`, `"threads"` (the default) or `"processes"`.
 //! Closures may borrow what is around them; what shall reach another process is written as a call,
 //! `delayed!(path::function(a, &b))`. Worker processes are this executable started again: nothing
-//! has to be added to `main`.
+//! has to be added to `main`. A big value that many tasks use goes into a [`Shared`], which reaches
+//! each worker once.
 //!
 //! ```
 //! use joblib::prelude::*;
@@ -101,6 +102,7 @@ pub use joblib_persist as persist;
 
 pub mod prelude;
 
+pub use joblib_backends::Shared;
 pub use joblib_memory::{Memory, hash};
 pub use joblib_memory_macros::{cache_for_facade as cache, code_for_facade as code};
 pub use joblib_parallel::{Parallel, ParallelConfig, cpu_count, delayed, effective_n_jobs};
