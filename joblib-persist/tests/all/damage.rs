@@ -90,6 +90,14 @@ fn pieces_left_out_or_repeated_are_noticed() {
 }
 
 #[test]
+fn the_footer_of_another_value_is_noticed() {
+    let (one, other) = (model_bytes(), dump_to(&1u8, Vec::new()).unwrap());
+    let forged = [&one[..one.len() - 32], &other[other.len() - 32..]].concat();
+    let error = load_from::<Model>(&forged[..]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Damaged { .. }), "{error}");
+}
+
+#[test]
 fn damaged_arrays_are_read_if_that_is_wanted() {
     let mut bytes = dump_to(&vec![0u8; 2000], Vec::new()).unwrap();
     bytes[500] = 7;
@@ -208,7 +216,10 @@ fn deep_values_are_refused_both_ways() {
     load_from::<Chain>(&bytes[..]).unwrap();
     let error = dump_to(&chain(129), Vec::new()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooDeep), "{error}");
-    // Made up: a thousand times `SOME`.
+    // Made up, as none would be written.
+    let deep = |len| [vec![0xa4; len], vec![0xa3]].concat();
+    message::decode::<Chain>(&mut &deep(128)[..]).unwrap();
+    message::decode::<Chain>(&mut &deep(129)[..]).unwrap_err();
     let bottomless = vec![0xa4; 1000];
     let error = message::decode::<Chain>(&mut &bottomless[..]).unwrap_err();
     assert_eq!(error.to_string(), "nested deeper than 128 levels");

@@ -247,6 +247,7 @@ fn flattened_structs_and_maps() {
         rest: BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), 2.0)]),
     };
     all_return([make(1), make(2)]);
+    returns(IpAddr::from(Ipv4Addr::LOCALHOST));
 }
 
 #[test]
