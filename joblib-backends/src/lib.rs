@@ -1,11 +1,13 @@
 //! Where parallel tasks run: in sequence, on threads, in worker processes, behind one trait.
 //!
 //! ```
+//! # #[cfg(feature = "threads")] {
 //! use joblib_backends::{NJobs, backend_by_name};
 //!
 //! let threads = backend_by_name("threads", NJobs::from(2))?;
 //! assert_eq!(threads.effective_n_jobs(NJobs::from(8))?.get(), 2);
 //! assert!(threads.capabilities().shared_memory);
+//! # }
 //! # Ok::<(), joblib_backends::Error>(())
 //! ```
 //!

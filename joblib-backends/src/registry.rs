@@ -25,10 +25,12 @@ const ALIASES: &[(&str, &str)] =
 /// zero workers, and whatever hinders the backend to start.
 ///
 /// ```
+/// # #[cfg(feature = "threads")] {
 /// use joblib_backends::{NJobs, backend_by_name};
 ///
 /// let threads = backend_by_name("threading", NJobs::from(2))?;
 /// assert_eq!(threads.name(), "threads");
+/// # }
 /// # Ok::<(), joblib_backends::Error>(())
 /// ```
 pub fn backend_by_name(name: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {

@@ -1,7 +1,7 @@
 //! Workers that die, and the processes around them. Its own binary, because it kills processes
 //! and is started again by itself.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(feature = "processes", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
 /// A batch of calls of one function in worker processes.

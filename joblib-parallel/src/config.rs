@@ -106,10 +106,12 @@ fn number<N: std::str::FromStr>(
 /// [`Parallel`](crate::Parallel).
 ///
 /// ```
+/// # #[cfg(feature = "threads")] {
 /// use joblib_parallel::{Parallel, ParallelConfig};
 ///
-/// let n_jobs = ParallelConfig::new().backend("threads").n_jobs(3).scope(|| Parallel::new().effective_n_jobs());
-/// assert_eq!(n_jobs?, 3);
+/// let three = ParallelConfig::new().backend("threads").n_jobs(3);
+/// assert_eq!(three.scope(|| Parallel::new().effective_n_jobs())?, 3);
+/// # }
 /// # Ok::<(), joblib_parallel::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -348,6 +348,7 @@ struct Ready {
 /// [`Error::Backend`] for zero or an unknown backend, [`Error::BadVariable`].
 ///
 /// ```
+/// # #[cfg(feature = "threads")]
 /// assert_eq!(joblib_parallel::effective_n_jobs(3)?, 3);
 /// assert!(joblib_parallel::effective_n_jobs(-1)? >= 1);
 /// # Ok::<(), joblib_parallel::Error>(())

@@ -75,7 +75,7 @@
 //!     names: vec!["a".into(), "b".into(), "c".into()],
 //! };
 //! let folder = tempfile::tempdir()?;
-//! let path = folder.path().join("model.jbl.gz"); // gzip, by the extension
+//! let path = folder.path().join("model.jbl"); // `model.jbl.gz` is compressed, by its extension
 //! dump(&model, &path)?;
 //! assert_eq!(load::<Model>(&path)?, model);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

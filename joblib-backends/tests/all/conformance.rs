@@ -1,15 +1,33 @@
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
-use std::num::NonZeroUsize;
-
-use joblib_backends::{Processes, Sequential, Threads, backend_conformance};
-
-fn workers(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).unwrap()
-}
+use joblib_backends::{Sequential, backend_conformance};
 
 backend_conformance!(sequential, Sequential);
-backend_conformance!(one_thread, Threads::new(workers(1)).unwrap());
-backend_conformance!(three_threads, Threads::new(workers(3)).unwrap());
-backend_conformance!(one_process, Processes::new(workers(1)).unwrap());
-backend_conformance!(three_processes, Processes::new(workers(3)).unwrap());
+
+#[cfg(feature = "threads")]
+mod threads {
+    use std::num::NonZeroUsize;
+
+    use joblib_backends::{Threads, backend_conformance};
+
+    fn threads(n: usize) -> Threads {
+        Threads::new(NonZeroUsize::new(n).unwrap()).unwrap()
+    }
+
+    backend_conformance!(one, super::threads(1));
+    backend_conformance!(three, super::threads(3));
+}
+
+#[cfg(all(feature = "processes", target_os = "linux"))]
+mod processes {
+    use std::num::NonZeroUsize;
+
+    use joblib_backends::{Processes, backend_conformance};
+
+    fn processes(n: usize) -> Processes {
+        Processes::new(NonZeroUsize::new(n).unwrap()).unwrap()
+    }
+
+    backend_conformance!(one, super::processes(1));
+    backend_conformance!(three, super::processes(3));
+}
