@@ -24,6 +24,10 @@ mod mapped;
 #[path = "all/maps.rs"]
 mod maps;
 
+/// Files of earlier versions are read by every later one.
+#[path = "all/fixtures.rs"]
+mod fixtures;
+
 /// Whatever serde can say comes back as it was, from files and from messages.
 #[path = "all/values.rs"]
 mod values;
