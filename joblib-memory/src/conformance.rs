@@ -28,7 +28,7 @@ use crate::{CallId, Claim, Digest, Function, Memory, Store, Stored};
 macro_rules! store_conformance {
     ($module:ident, $setup:expr) => {
         mod $module {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "the expression may need what is in scope outside")]
             use super::*;
             $crate::store_conformance!(@each $setup;
                 returns_what_was_put,

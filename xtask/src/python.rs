@@ -17,11 +17,11 @@ pub(crate) fn interpreter() -> Result<PathBuf> {
         return Ok(python);
     }
 
-    println!("   making a Python environment in {}", folder.display());
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     make(&folder)?;
+    println!("   installing Python packages in {}", folder.display());
     install(&python)?;
     fs::write(stamp, wanted)?;
     Ok(python)

@@ -110,7 +110,14 @@ impl Pieces<'_> {
             }
 
             #(#conditions)*
-            #[allow(dead_code, unreachable_pub, clippy::all, clippy::pedantic, clippy::nursery)]
+            #[allow(
+                dead_code,
+                unreachable_pub,
+                clippy::all,
+                clippy::pedantic,
+                clippy::nursery,
+                reason = "written by the attribute, not by its user"
+            )]
             impl #name {
                 #constant
                 #(#functions)*
@@ -209,7 +216,7 @@ impl Pieces<'_> {
         };
         quote! {
             /// Whether the result of this call is stored.
-            #[allow(unused_variables)]
+            #[allow(unused_variables, reason = "ignored arguments are only taken")]
             #vis fn is_cached #generics (#(#parameters),*) -> bool #clause {
                 #asked.is_cached(|| #digest)
             }
@@ -273,7 +280,7 @@ impl Pieces<'_> {
         let (krate, output) = (self.krate, &self.output);
         quote_spanned! {self.function.sig.output.span()=>
             {
-                #[allow(unused_imports)]
+                #[allow(unused_imports, reason = "needed only where the type is no `Result`")]
                 use #krate::__private::NotAResult as _;
                 #krate::__private::Returned::<#output>::new().is_written_as_result();
             }

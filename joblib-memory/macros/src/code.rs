@@ -21,12 +21,12 @@ pub(crate) fn expand(
 
         #(#conditions)*
         #[doc = #text]
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types, dead_code, reason = "named as the function it stands for")]
         #[derive(Debug)]
         #vis enum #name {}
 
         #(#conditions)*
-        #[allow(dead_code)]
+        #[allow(dead_code, reason = "not everybody asks for the code")]
         impl #name {
             #constant
         }
