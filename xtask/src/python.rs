@@ -1,18 +1,24 @@
 //! A Python of our own, with the packages that files are compared with.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{Result, workspace};
 
-/// The interpreter of a virtual environment below `target`, which has what
-/// `xtask/python/requirements.txt` lists. Made, and made again when that file changes.
+/// The interpreter with what most comparisons need: `xtask/python/requirements.txt`.
 pub(crate) fn interpreter() -> Result<PathBuf> {
-    let wanted = workspace::read(&script("requirements.txt"))?;
-    let folder = workspace::target().join("python");
+    environment("requirements")
+}
+
+/// The interpreter of a virtual environment below `target`, which has what
+/// `xtask/python/<requirements>.txt` lists. Made, and made again when that file changes.
+pub(crate) fn environment(requirements: &str) -> Result<PathBuf> {
+    let list = script(&format!("{requirements}.txt"));
+    let wanted = workspace::read(&list)?;
+    let folder = workspace::target().join("python").join(requirements);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python3" });
-    let stamp = folder.join("installed-requirements.txt");
+    let stamp = folder.join("installed.txt");
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
@@ -22,7 +28,7 @@ pub(crate) fn interpreter() -> Result<PathBuf> {
     }
     make(&folder)?;
     println!("   installing Python packages in {}", folder.display());
-    install(&python)?;
+    install(&python, &list)?;
     fs::write(stamp, wanted)?;
     Ok(python)
 }
@@ -32,7 +38,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
     workspace::root().join("xtask/python").join(name)
 }
 
-fn make(folder: &std::path::Path) -> Result {
+fn make(folder: &Path) -> Result {
     let name = if cfg!(windows) { "python" } else { "python3" };
     let mut command = Command::new(name);
     command.args(["-m", "venv"]).arg(folder).stdin(Stdio::null());
@@ -51,24 +57,32 @@ fn make(folder: &std::path::Path) -> Result {
     }
 }
 
-fn install(python: &std::path::Path) -> Result {
+fn install(python: &Path, list: &Path) -> Result {
     let mut command = Command::new(python);
     command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    command.arg("--requirement").arg(script("requirements.txt")).stdin(Stdio::null());
+    command.arg("--requirement").arg(list).stdin(Stdio::null());
     if command.status()?.success() {
         return Ok(());
     }
-    Err("pip could not install xtask/python/requirements.txt: its own message is above".into())
+    Err(format!("pip could not install {}: its own message is above", list.display()).into())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn every_requirement_is_pinned() {
-        let text = crate::workspace::read(&super::script("requirements.txt")).unwrap();
-        let requirements: Vec<&str> =
-            text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-        assert!(!requirements.is_empty());
-        assert!(requirements.iter().all(|line| line.contains("==")), "{requirements:?}");
+        let files = fs::read_dir(script("")).unwrap().map(|entry| entry.unwrap().path());
+        let lists: Vec<_> = files.filter(|path| path.extension() == Some("txt".as_ref())).collect();
+        assert!(!lists.is_empty());
+        for list in lists {
+            let text = workspace::read(&list).unwrap();
+            let requirements: Vec<&str> =
+                text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+            assert!(!requirements.is_empty(), "{list:?}");
+            let pinned = |line: &&str| line.contains("==") || line.starts_with("-r ");
+            assert!(requirements.iter().all(pinned), "{list:?}: {requirements:?}");
+        }
     }
 }
