@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod command;
 mod compat;
+mod fuzz;
 mod python;
 mod test;
 mod tidy;
@@ -34,6 +35,7 @@ const TASKS: &[Task] = &[
         "ratios to Python joblib, numpy and plain I/O (--quick: small, nothing kept)",
         bench::run,
     ),
+    ("fuzz", "each parser fed by libFuzzer ([TARGET…] [--seconds 600] [--merge])", fuzz::run),
 ];
 
 fn main() -> ExitCode {
