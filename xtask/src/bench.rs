@@ -6,13 +6,17 @@
 //! compared.
 
 #[cfg(feature = "bench")]
-mod ours;
+mod files;
 #[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
-mod scenarios;
+mod sample;
+#[cfg(feature = "bench")]
+mod scenario;
 #[cfg(feature = "bench")]
 mod sides;
+#[cfg(feature = "bench")]
+mod tasks;
 
 use crate::Result;
 
@@ -22,32 +26,68 @@ pub(crate) fn run(args: &[String]) -> Result {
     crate::command::Line::new(&format!("{again} {}", args.join(" "))).run()
 }
 
+/// Everything that is measured, in the order of the report.
+#[cfg(feature = "bench")]
+const AREAS: &[scenario::Area] = &[files::AREA, tasks::AREA];
+
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => run_all(false),
-        ["--quick"] => run_all(true),
-        // What `sides` calls to measure our own side in a process of its own.
-        ["--measure", operation, folder, size] => {
-            println!("{}", ours::measure(operation, folder.as_ref(), size.parse()?)?.as_secs_f64());
-            Ok(())
-        }
-        _ => Err("the only argument is --quick".into()),
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    // What `sides` calls to measure our own side in a process of its own.
+    if let ["--measure", area, operation, folder, size] = words[..] {
+        let area = self::area(area)?;
+        let sample = (area.measure)(operation, folder.as_ref(), size.parse()?)?;
+        let sample = sample.ok_or_else(|| format!("no operation is called `{operation}`"))?;
+        println!("{}", sample.line());
+        return Ok(());
     }
+    let quick = words.contains(&"--quick");
+    let named: Vec<_> =
+        words.iter().filter(|word| **word != "--quick").map(|w| area(w)).collect::<Result<_>>()?;
+    let all = named.is_empty();
+    run_areas(&if all { AREAS.iter().collect() } else { named }, quick)
 }
 
 #[cfg(feature = "bench")]
-fn run_all(quick: bool) -> Result {
-    let scenarios = scenarios::all(quick);
-    let mut results = Vec::new();
-    for scenario in &scenarios {
-        println!("== {}", scenario.name);
-        let samples = sides::measure(scenario)?;
-        print!("{}", report::table(scenario, &samples));
-        results.push((scenario, samples));
-    }
-    if !quick {
-        println!("written to {}", report::write(&results)?.display());
+fn area(name: &str) -> Result<&'static scenario::Area> {
+    let known = || AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
+    let found = AREAS.iter().find(|area| area.name == name);
+    found.ok_or_else(|| format!("`{name}` is neither --quick nor one of {}", known()).into())
+}
+
+#[cfg(feature = "bench")]
+fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
+    for area in areas {
+        let mut results = Vec::new();
+        for scenario in (area.scenarios)(quick) {
+            println!("== {}", scenario.name);
+            let samples = sides::measure(area, &scenario)?;
+            print!("{}", report::table(&scenario, &samples));
+            results.push((scenario, samples));
+        }
+        if !quick {
+            println!("written to {}", report::write(area, &results)?.display());
+        }
     }
     Ok(())
+}
+
+#[cfg(all(test, feature = "bench"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_side_is_ours_and_another_is_not() {
+        for scenario in AREAS.iter().flat_map(|area| (area.scenarios)(true)) {
+            let ours = |side: &scenario::Side| side.by == scenario::By::Us;
+            assert!(scenario.sides.first().is_some_and(ours), "{}", scenario.name);
+            assert!(!scenario.sides.iter().all(ours), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_area_is_answered_with_the_known_ones() {
+        let error = area("flies").err().unwrap().to_string();
+        assert_eq!(error, "`flies` is neither --quick nor one of files, tasks");
+    }
 }

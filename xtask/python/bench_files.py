@@ -1,21 +1,10 @@
-"""The other side of `cargo xtask bench`: one operation, measured in this process.
-
-    bench.py OPERATION FOLDER SIZE
-
-Prints seconds. SIZE is a number of bytes or of tasks; memory is touched and freed first.
-"""
+"""One array to a file and back, by others than us."""
 
 import os
-import sys
-import time
-from pathlib import Path
 
+import bench_common
 import joblib
 import numpy
-
-
-def nothing(n):
-    return n
 
 
 def make_data(folder, size):
@@ -24,30 +13,22 @@ def make_data(folder, size):
     half = size // 16
     numbers[half:] = numpy.random.default_rng(0).random(len(numbers) - half)
     numbers.tofile(folder / "data.f64")
-    return 0.0
-
-
-def touch_memory(size):
-    numpy.ones(size + size // 2, "u1")
 
 
 def dump(folder, size, name, write):
     value = numpy.fromfile(folder / "data.f64", "<f8")
     path = folder / name
     path.unlink(missing_ok=True)
-    touch_memory(size)
-    start = time.perf_counter()
-    write(value, path)
-    return time.perf_counter() - start
+    bench_common.touch_memory(size)
+    _, sample = bench_common.take(lambda: write(value, path))
+    return sample | {"disk": path.stat().st_size}
 
 
 def load(folder, size, name, read):
-    touch_memory(size)
-    start = time.perf_counter()
-    value = read(folder / name)
-    seconds = time.perf_counter() - start
+    bench_common.touch_memory(size)
+    value, sample = bench_common.take(lambda: read(folder / name))
     assert value.nbytes == size
-    return seconds
+    return sample
 
 
 def write_plain(value, path):
@@ -68,17 +49,6 @@ def read_plain(path):
     return value
 
 
-def tasks(count, backend, batch_size="auto"):
-    with joblib.Parallel(n_jobs=2, backend=backend, batch_size=batch_size) as parallel:
-        # The workers are there before the clock starts.
-        parallel(joblib.delayed(nothing)(n) for n in range(100))
-        start = time.perf_counter()
-        results = parallel(joblib.delayed(nothing)(n) for n in range(count))
-        seconds = time.perf_counter() - start
-    assert len(results) == count
-    return seconds
-
-
 def dump_zlib(value, path):
     joblib.dump(value, path, compress=("zlib", 3))
 
@@ -95,12 +65,7 @@ OPERATIONS = {
     "load-joblib-zlib": lambda folder, size: load(folder, size, "zlib.pkl", joblib.load),
     "load-numpy": lambda folder, size: load(folder, size, "raw.npy", numpy.load),
     "load-plain": lambda folder, size: load(folder, size, "plain", read_plain),
-    "tasks-threading": lambda _, count: tasks(count, "threading"),
-    "tasks-threading-one": lambda _, count: tasks(count, "threading", batch_size=1),
-    "tasks-loky": lambda _, count: tasks(count, "loky"),
-    "tasks-loky-one": lambda _, count: tasks(count, "loky", batch_size=1),
 }
 
 if __name__ == "__main__":
-    operation, folder, size = sys.argv[1:]
-    print(OPERATIONS[operation](Path(folder), int(size)))
+    bench_common.main(OPERATIONS)
