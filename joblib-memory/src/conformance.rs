@@ -21,7 +21,7 @@ use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::{Arc, Barrier};
 
-use crate::{CallId, Claim, Digest, Function, Memory, Store, Stored};
+use crate::{CallId, Claim, Digest, EntryInfo, Function, Memory, Store, Stored};
 
 /// Writes one `#[test]` per property of [`conformance`](crate::conformance) for a store.
 #[macro_export]
@@ -39,8 +39,8 @@ macro_rules! store_conformance {
                 lists_every_entry_once,
                 lists_one_function_and_not_its_neighbours,
                 keeps_odd_names_apart,
-                adds_up_the_size,
                 notes_uses,
+                lets_one_look_without_using,
                 lets_a_reader_finish_what_is_deleted,
                 lets_one_of_many_writers_win,
                 tears_nothing_under_writers_and_deleters,
@@ -219,24 +219,40 @@ pub fn keeps_odd_names_apart(store: &SharedStore) {
     assert_eq!(all, names.iter().map(|name| id(name, 1, 1)).collect());
 }
 
-/// The size is the sum of the entries' bytes.
-pub fn adds_up_the_size(store: &SharedStore) {
-    assert_eq!(store.size().unwrap(), 0);
-    put(store, &id("a::f", 1, 1), &[0; 1000]);
-    put(store, &id("b::f", 1, 1), &[0; 24]);
-    assert_eq!(store.size().unwrap(), 1024);
-    store.delete(&id("a::f", 1, 1)).unwrap();
-    assert_eq!(store.size().unwrap(), 24);
-}
-
-/// Every entry has a time of last use, which a touch does not set back.
+/// Every entry has a time at which it was put, and one of its last use, which a touch does not
+/// set back.
 pub fn notes_uses(store: &SharedStore) {
     let id = id("a::f", 1, 1);
     put(store, &id, b"x");
-    let used = |store: &SharedStore| store.list(None).unwrap()[0].used;
-    let before = used(store).unwrap();
+    let before = info(store);
+    assert!(before.used.unwrap() >= before.stored.unwrap());
     assert!(store.touch(&id).unwrap());
-    assert!(used(store).unwrap() >= before);
+    let after = info(store);
+    assert!(after.used.unwrap() >= before.used.unwrap());
+    assert_eq!(after.stored, before.stored);
+}
+
+/// Looking finds what is there and is no use of it.
+pub fn lets_one_look_without_using(store: &SharedStore) {
+    let id = id("a::f", 1, 1);
+    assert!(store.peek(&id).unwrap().is_none());
+    put(store, &id, b"x");
+    let before = info(store);
+    wait_for_the_clock();
+    assert_eq!(read(store.peek(&id).unwrap().unwrap()), b"x");
+    assert_eq!(info(store), before);
+}
+
+/// What is listed of the only entry.
+fn info(store: &SharedStore) -> EntryInfo {
+    let [info] = &store.list(None).unwrap()[..] else { panic!("not one entry") };
+    info.clone()
+}
+
+/// Times of files have the resolution of the system's timer: 10 ms at most, and object stores
+/// tell whole milliseconds.
+fn wait_for_the_clock() {
+    std::thread::sleep(std::time::Duration::from_millis(50));
 }
 
 /// What was got stays readable when the entry is deleted.

@@ -94,8 +94,10 @@ pub(crate) enum Name {
     Code(Digest),
     /// An entry.
     Entry(Digest),
-    /// A lock file, or a temporary file that a writer may have left behind.
-    Helper,
+    /// A file that is locked while an entry is computed.
+    Lock,
+    /// A file that is being written, or was when its writer died.
+    Temporary,
     /// Nothing of ours.
     Foreign,
 }
@@ -110,8 +112,11 @@ pub(crate) fn read_folder(name: &str) -> Name {
 
 /// Reads the name of a file.
 pub(crate) fn read_file(name: &str) -> Name {
-    if name.ends_with(LOCK_SUFFIX) || name.ends_with(TEMPORARY_SUFFIX) {
-        return Name::Helper;
+    if name.ends_with(LOCK_SUFFIX) {
+        return Name::Lock;
+    }
+    if name.ends_with(TEMPORARY_SUFFIX) {
+        return Name::Temporary;
     }
     let digest = name.strip_suffix(ENTRY_SUFFIX).and_then(|digest| digest.parse().ok());
     digest.map_or(Name::Foreign, Name::Entry)
@@ -216,7 +221,7 @@ mod tests {
             assert_eq!(read_folder(name), Name::Foreign, "{name}");
         }
         assert_eq!(read_file("output.pkl"), Name::Foreign);
-        assert_eq!(read_file("0123456789abcdef0123456789abcdef.lock"), Name::Helper);
+        assert_eq!(read_file("0123456789abcdef0123456789abcdef.lock"), Name::Lock);
     }
 
     proptest! {

@@ -17,6 +17,9 @@ use crate::{CallId, Digest, Error, Function, Result, clock};
 /// more for looking, and a system call more only once in this time.
 const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
+/// After this time without a write, a temporary file is deleted by whoever lists the folder.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
 /// How often a folder is made before it is given up.
 const FOLDER_ATTEMPTS: usize = 100;
 
@@ -108,9 +111,7 @@ impl FolderStore {
 
     /// Writes a file under a temporary name and gives it its own name when it is whole.
     fn put_named(&self, id: &CallId, path: &Path, write: &mut WriteEntry<'_>) -> io::Result<bool> {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let temporary = Temporary(self.layout.temporary(id, std::process::id(), serial));
-        let mut file = self.in_folder(path, || File::create(&temporary.0))?;
+        let (temporary, mut file) = self.create_temporary(id)?;
         write(&mut file)?;
         drop(file);
         match fs::hard_link(&temporary.0, path) {
@@ -120,6 +121,19 @@ impl FolderStore {
             // result.
             Err(_) if !path.try_exists()? => fs::rename(&temporary.0, path).map(|()| true),
             Err(_) => Ok(false),
+        }
+    }
+
+    /// A new file beside the entry. Its name may be taken, by a process with the same number on
+    /// another machine or before its death.
+    fn create_temporary(&self, id: &CallId) -> io::Result<(Temporary, File)> {
+        loop {
+            let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+            let path = self.layout.temporary(id, std::process::id(), serial);
+            match self.in_folder(&path, || File::create_new(&path)) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                file => return file.map(|file| (Temporary(path), file)),
+            }
         }
     }
 
@@ -158,15 +172,15 @@ impl FolderStore {
 impl Store for FolderStore {
     fn get(&self, id: &CallId) -> Result<Option<Stored>> {
         let path = self.layout.entry(id);
-        match File::open(&path) {
-            Ok(file) => {
-                let metadata = file.metadata().map_err(Error::file("reading", &path))?;
-                note_use(&file, &metadata, USE_RESOLUTION);
-                Ok(Some(Stored::File { file, path, bytes: metadata.len() }))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::file("opening", path)(error)),
-        }
+        let Some((file, metadata)) = opened(&path, File::open(&path))? else { return Ok(None) };
+        note_use(&file, &metadata, USE_RESOLUTION);
+        Ok(Some(Stored::File { file, path, bytes: metadata.len() }))
+    }
+
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
+        let path = self.layout.entry(id);
+        let Some((file, metadata)) = opened(&path, open_unnoticed(&path))? else { return Ok(None) };
+        Ok(Some(Stored::File { file, path, bytes: metadata.len() }))
     }
 
     fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
@@ -184,8 +198,10 @@ impl Store for FolderStore {
         self.walk(function, &mut |id, file| {
             // Whoever deleted it meanwhile was right to.
             if let Ok(metadata) = file.metadata() {
-                let used = metadata.accessed().ok();
-                entries.push(EntryInfo::new(id, metadata.len()).used(used));
+                let stored = metadata.modified().ok();
+                // Who stored it used it, whatever happened while it was written.
+                let used = metadata.accessed().ok().max(stored);
+                entries.push(EntryInfo::new(id, metadata.len()).stored(stored).used(used));
             }
             Ok(())
         })?;
@@ -206,24 +222,9 @@ impl Store for FolderStore {
 
     fn touch(&self, id: &CallId) -> Result<bool> {
         let path = self.layout.entry(id);
-        match File::open(&path) {
-            Ok(file) => {
-                let metadata = file.metadata().map_err(Error::file("reading", &path))?;
-                note_use(&file, &metadata, Duration::ZERO);
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::file("opening", path)(error)),
-        }
-    }
-
-    fn size(&self) -> Result<u64> {
-        let mut bytes = 0;
-        self.walk(None, &mut |_, file| {
-            bytes += file.metadata().map_or(0, |metadata| metadata.len());
-            Ok(())
-        })?;
-        Ok(bytes)
+        let Some((file, metadata)) = opened(&path, File::open(&path))? else { return Ok(false) };
+        note_use(&file, &metadata, Duration::ZERO);
+        Ok(true)
     }
 
     #[cfg(target_os = "linux")]
@@ -239,6 +240,32 @@ impl Store for FolderStore {
         let path = self.layout.lock_of(id);
         claimed(&path, self.in_folder(&path, || LockFile::lock(&path, wait)))
     }
+}
+
+/// The file and what the system knows of it; nothing if it is not there.
+fn opened(path: &Path, opened: io::Result<File>) -> Result<Option<(File, Metadata)>> {
+    match opened {
+        Ok(file) => {
+            let metadata = file.metadata().map_err(Error::file("reading", path))?;
+            Ok(Some((file, metadata)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("opening", path)(error)),
+    }
+}
+
+/// Opens a file so that reading it does not set its access time, where that can be had.
+fn open_unnoticed(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Refused to those who do not own the file.
+        let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_NOATIME).open(path);
+        if !matches!(&file, Err(error) if error.kind() == ErrorKind::PermissionDenied) {
+            return file;
+        }
+    }
+    File::open(path)
 }
 
 fn claimed(path: &Path, lock: io::Result<Option<impl Send + Sync + 'static>>) -> Result<Claim> {
@@ -267,11 +294,26 @@ fn walk_code(
     each: &mut dyn FnMut(CallId, &DirEntry) -> Result<()>,
 ) -> Result<()> {
     for file in read_dir(folder)? {
-        if let Name::Entry(arguments) = read_file(text(&file.file_name())) {
-            each(CallId { function: function.clone(), code, arguments }, &file)?;
+        match read_file(text(&file.file_name())) {
+            Name::Entry(arguments) => {
+                each(CallId { function: function.clone(), code, arguments }, &file)?;
+            }
+            Name::Temporary if is_abandoned(&file) => {
+                // Somebody else may have been faster.
+                let _ = fs::remove_file(file.path());
+            }
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether nobody has written to a temporary file for so long that its writer must be dead. Its
+/// process number would not say so: the folder may be shared with other machines.
+fn is_abandoned(file: &DirEntry) -> bool {
+    let written = file.metadata().and_then(|metadata| metadata.modified()).ok();
+    let age = clock::now().zip(written).and_then(|(now, time)| now.duration_since(time).ok());
+    age.is_some_and(|age| age > ABANDONED)
 }
 
 /// What is in a folder; nothing if it is not there.
@@ -325,4 +367,47 @@ mod tests {
     }
 
     crate::store_conformance!(with_temporary_names, without_unnamed_files());
+
+    fn id() -> CallId {
+        let [code, arguments] = [1, 2].map(Digest::from_u128);
+        CallId { function: Function::new("a::f"), code, arguments }
+    }
+
+    #[test]
+    fn what_a_dead_writer_left_is_collected_after_a_while() {
+        let (store, _folder) = without_unnamed_files();
+        store.put_if_absent(&id(), &mut |writer| writer.write_all(b"x")).unwrap();
+        let left = [ABANDONED / 2, ABANDONED * 2].map(|age| {
+            let (temporary, file) = store.create_temporary(&id()).unwrap();
+            file.set_modified(clock::now().unwrap() - age).unwrap();
+            let path = temporary.0.clone();
+            std::mem::forget(temporary);
+            path
+        });
+        assert_eq!(store.list(None).unwrap().len(), 1);
+        assert_eq!(left.map(|path| path.exists()), [true, false]);
+    }
+
+    #[test]
+    fn a_taken_temporary_name_is_left_alone() {
+        let (store, _folder) = without_unnamed_files();
+        let (_taken, _) = store.create_temporary(&id()).unwrap();
+        store.serial.store(0, Ordering::Relaxed);
+        assert!(store.put_if_absent(&id(), &mut |writer| writer.write_all(b"x")).unwrap());
+        assert_eq!(store.list(None).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_touch_is_the_last_use_whatever_was_noted() {
+        let (store, _folder) = without_unnamed_files();
+        store.put_if_absent(&id(), &mut |writer| writer.write_all(b"x")).unwrap();
+        let long_ago = clock::now().unwrap() - Duration::from_secs(1000);
+        let file = File::options().write(true).open(store.layout.entry(&id())).unwrap();
+        file.set_times(FileTimes::new().set_accessed(long_ago).set_modified(long_ago)).unwrap();
+        let used = || store.list(None).unwrap()[0].used.unwrap();
+        store.peek(&id()).unwrap();
+        assert_eq!(used(), long_ago);
+        store.get(&id()).unwrap();
+        assert!(used() > long_ago);
+    }
 }

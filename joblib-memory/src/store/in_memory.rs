@@ -16,6 +16,7 @@ pub struct InMemoryStore {
 #[derive(Debug)]
 struct Entry {
     bytes: Arc<[u8]>,
+    stored: Option<SystemTime>,
     used: Option<SystemTime>,
 }
 
@@ -44,6 +45,10 @@ impl Store for InMemoryStore {
         Ok(self.use_entry(id).map(Stored::Bytes))
     }
 
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
+        Ok(self.entries().get(id).map(|entry| Stored::Bytes(Arc::clone(&entry.bytes))))
+    }
+
     fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
         let mut bytes = Vec::new();
         write(&mut bytes).map_err(|source| crate::Error::encode(id, source))?;
@@ -51,7 +56,8 @@ impl Store for InMemoryStore {
         if entries.contains_key(id) {
             return Ok(false);
         }
-        entries.insert(id.clone(), Entry { bytes: bytes.into(), used: clock::now() });
+        let now = clock::now();
+        entries.insert(id.clone(), Entry { bytes: bytes.into(), stored: now, used: now });
         Ok(true)
     }
 
@@ -61,7 +67,8 @@ impl Store for InMemoryStore {
         let entries = entries.iter().filter(|(id, _)| wanted(id));
         Ok(entries
             .map(|(id, entry)| {
-                EntryInfo::new(id.clone(), entry.bytes.len() as u64).used(entry.used)
+                let info = EntryInfo::new(id.clone(), entry.bytes.len() as u64);
+                info.stored(entry.stored).used(entry.used)
             })
             .collect())
     }
@@ -72,10 +79,6 @@ impl Store for InMemoryStore {
 
     fn touch(&self, id: &CallId) -> Result<bool> {
         Ok(self.use_entry(id).is_some())
-    }
-
-    fn size(&self) -> Result<u64> {
-        Ok(self.entries().values().map(|entry| entry.bytes.len() as u64).sum())
     }
 
     /// There are no other processes.

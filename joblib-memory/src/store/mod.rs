@@ -38,6 +38,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the store cannot be read. No entry is `None`, not an error.
     fn get(&self, id: &CallId) -> Result<Option<Stored>>;
 
+    /// The entry, if there is one, for somebody who only looks: no use of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>>;
+
     /// Stores what `write` writes, unless there is an entry already; says whether it did.
     ///
     /// `write` is called at most twice: a second time if the first way to write turned out to be
@@ -68,13 +75,6 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// If the store cannot be read.
     fn touch(&self, id: &CallId) -> Result<bool>;
-
-    /// Bytes of all entries together.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    fn size(&self) -> Result<u64>;
 
     /// Claims the computation of an entry among all processes that use this store.
     ///
@@ -115,15 +115,23 @@ pub struct EntryInfo {
     pub id: CallId,
     /// Bytes of the entry.
     pub bytes: u64,
+    /// When it was put; nothing where there is no clock.
+    pub stored: Option<SystemTime>,
     /// The last use, to the minute or so; nothing where there is no clock.
     pub used: Option<SystemTime>,
 }
 
 impl EntryInfo {
-    /// An entry of `bytes` bytes, never used as far as is known.
+    /// An entry of `bytes` bytes, put and used nobody knows when.
     #[must_use]
     pub fn new(id: CallId, bytes: u64) -> Self {
-        Self { id, bytes, used: None }
+        Self { id, bytes, stored: None, used: None }
+    }
+
+    /// With the time at which it was put.
+    #[must_use]
+    pub fn stored(self, stored: Option<SystemTime>) -> Self {
+        Self { stored, ..self }
     }
 
     /// With the time of the last use.
@@ -167,6 +175,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).get(id)
     }
 
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
+        (**self).peek(id)
+    }
+
     fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
         (**self).put_if_absent(id, write)
     }
@@ -181,10 +193,6 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn touch(&self, id: &CallId) -> Result<bool> {
         (**self).touch(id)
-    }
-
-    fn size(&self) -> Result<u64> {
-        (**self).size()
     }
 
     fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {

@@ -36,6 +36,11 @@ impl Store for Faulty {
         self.store.get(id)
     }
 
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
+        self.check("peek")?;
+        self.store.peek(id)
+    }
+
     fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
         self.check("put")?;
         self.store.put_if_absent(id, write)
@@ -56,11 +61,6 @@ impl Store for Faulty {
         self.store.touch(id)
     }
 
-    fn size(&self) -> Result<u64> {
-        self.check("size")?;
-        self.store.size()
-    }
-
     fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {
         self.check("claim")?;
         self.store.claim(id, wait)
@@ -69,7 +69,7 @@ impl Store for Faulty {
 
 #[test]
 fn a_store_may_fail_in_everything() {
-    for operation in ["get", "put", "list", "delete", "touch", "size", "claim"] {
+    for operation in ["get", "put", "list", "delete", "touch", "peek", "claim"] {
         for broken_from_the_start in [true, false] {
             let store = Arc::new(Faulty {
                 store: InMemoryStore::new(),

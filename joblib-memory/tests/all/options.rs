@@ -22,7 +22,7 @@ fn compressed_results_are_smaller_and_found_by_everybody() {
         assert_eq!(other.stats().hits, 1);
         let shelved = other.cache("numbers", |n: &usize| Array1::<f64>::zeros(*n)).shelve(&LEN);
         assert_eq!(shelved.metadata().unwrap().unwrap().function, "numbers");
-        other.store().unwrap().size().unwrap()
+        other.store().unwrap().list(None).unwrap()[0].bytes
     });
     assert!(raw > 8 * LEN as u64 && small < raw / 100, "{raw} {small}");
 }
