@@ -71,6 +71,7 @@ mod load;
 mod mapped;
 pub mod message;
 mod ser;
+pub mod value;
 
 pub use dump::{DumpOptions, dump, dump_to};
 pub use error::{Error, ErrorKind, Result};

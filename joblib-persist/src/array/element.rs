@@ -88,6 +88,17 @@ impl DType {
         }
     }
 
+    /// The alignment of an element in memory, in bytes.
+    #[allow(dead_code, reason = "readers of Python files come next")]
+    pub(crate) fn alignment(self) -> usize {
+        match self {
+            DType::U128 | DType::I128 => align_of::<u128>(),
+            DType::C64 => align_of::<f32>(),
+            DType::C128 => align_of::<f64>(),
+            _ => self.size(),
+        }
+    }
+
     /// The name as it is written in Rust, such as `f64` or `Complex<f32>`.
     pub fn name(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ pub(crate) trait Elements {
 }
 
 /// Reads the elements of an array into memory of their own.
-pub(super) fn read<E: Element>(
+pub(crate) fn read<E: Element>(
     description: &Description,
     elements: &mut dyn Elements,
 ) -> Result<Vec<E>> {

@@ -50,7 +50,8 @@ pub use element::{DType, Element};
 pub use origin::Origin;
 
 pub(crate) use destination::Destination;
-pub(crate) use memory::{Elements, read_bytes};
+pub(crate) use memory::{Elements, read, read_bytes};
+pub(crate) use parts::bytes_of;
 
 /// The name under which `ndarray` serializes an array, as a struct of [`STRUCT_FIELDS`].
 pub const STRUCT_NAME: &str = "Array";

@@ -68,7 +68,12 @@ impl Description {
         Self::new(container, DType::U8, Order::C, &[len])
     }
 
-    fn new(container: Container, dtype: DType, order: Order, axes: &[usize]) -> Result<Self> {
+    pub(crate) fn new(
+        container: Container,
+        dtype: DType,
+        order: Order,
+        axes: &[usize],
+    ) -> Result<Self> {
         if axes.len() > MAX_AXES {
             let detail =
                 format!("an array of {} axes, the format takes up to {MAX_AXES}", axes.len());

@@ -41,4 +41,16 @@ impl Map {
         let raw = raw.map_err(|source| Error::io("mapping the file", source))?;
         Ok(Some(Arc::new(Map { raw, mode, _open: open })))
     }
+
+    #[allow(dead_code, reason = "readers of Python files come next")]
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// The address of a byte of the map; one behind the last for its length.
+    pub(crate) fn at(&self, offset: usize) -> *const u8 {
+        assert!(offset <= self.raw.len(), "outside of the map");
+        // SAFETY: within the map, or one behind its end.
+        unsafe { self.raw.as_ptr().add(offset) }
+    }
 }

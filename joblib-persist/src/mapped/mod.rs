@@ -3,6 +3,7 @@
 mod array;
 #[cfg(feature = "mmap")]
 mod block;
+mod bytes;
 #[cfg(feature = "mmap")]
 mod map;
 #[cfg(not(feature = "mmap"))]
@@ -13,6 +14,7 @@ mod offer;
 mod open_files;
 
 pub use array::MappedArray;
+pub(crate) use bytes::MappedBytes;
 #[cfg(feature = "mmap")]
 pub(crate) use map::Map;
 #[cfg(not(feature = "mmap"))]

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("joblib-persist/src/array/table.rs", "one table for arrays of all types"),
     ("joblib-persist/src/file/room.rs", "reserves room on the disk"),
     ("joblib-persist/src/mapped/block.rs", "arrays inside a map"),
+    ("joblib-persist/src/mapped/bytes.rs", "elements inside a map"),
     ("joblib-persist/src/mapped/map.rs", "maps files into memory"),
 ];
 

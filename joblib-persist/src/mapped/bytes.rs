@@ -1,0 +1,64 @@
+//! Elements in a mapped file whose type is known at run time only.
+
+#![allow(unsafe_code, reason = "looks at what is in a map")]
+
+use std::sync::Arc;
+
+use super::Map;
+use crate::array::{DType, Element};
+
+/// A piece of a mapped file: valid elements of one type, aligned.
+///
+/// Invariants: the piece lies within the map, is aligned for `dtype` and holds elements that it
+/// accepts; nobody else has any of its bytes, because pieces come from a stream in which each
+/// lies behind the one before, and this is no `Clone`.
+#[derive(Debug)]
+pub(crate) struct MappedBytes {
+    map: Arc<Map>,
+    offset: usize,
+    len: usize,
+    dtype: DType,
+}
+
+#[allow(dead_code, reason = "readers of Python files come next")]
+impl MappedBytes {
+    /// The piece, unless it lies outside of the map, is not aligned or holds no such elements.
+    ///
+    /// The caller gives each piece of a map to one value only.
+    pub(crate) fn new(map: Arc<Map>, offset: u64, len: usize, dtype: DType) -> Option<Self> {
+        let offset = usize::try_from(offset).ok()?;
+        if offset.checked_add(len)? > map.len() {
+            return None;
+        }
+        let bytes = MappedBytes { map, offset, len, dtype };
+        let is_aligned = bytes.bytes().as_ptr().addr().is_multiple_of(dtype.alignment());
+        (is_aligned && dtype.accepts(bytes.bytes())).then_some(bytes)
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: within the map, which lives as long as `self`; nobody else has these bytes, and
+        // other processes keep to the contract of `MappedArray`.
+        unsafe { std::slice::from_raw_parts(self.map.at(self.offset), self.len) }
+    }
+
+    /// The elements, if they are of that type.
+    pub(crate) fn elements<E: Element>(&self) -> Option<&[E]> {
+        if E::DTYPE != self.dtype {
+            return None;
+        }
+        let bytes = self.bytes();
+        // SAFETY: `new` found them aligned and valid, and the type has no padding.
+        Some(unsafe {
+            std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / size_of::<E>())
+        })
+    }
+
+    /// Map and offset, for somebody who takes the place of this one.
+    pub(crate) fn into_parts(self) -> (Arc<Map>, u64) {
+        (self.map, self.offset as u64)
+    }
+}

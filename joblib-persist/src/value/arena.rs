@@ -1,0 +1,180 @@
+//! Where the parts of a value lie: no pointers, so that values may be shared, refer to themselves
+//! and nest as deep as they like, and are dropped without recursion.
+
+use std::sync::Arc;
+
+use super::array::{ArrayItem, Data};
+use super::element_type::ElementType;
+use super::node::{Node, Unpacked};
+
+/// Everything a [`Node`] can refer to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arena {
+    /// All texts, one after the other.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    items: Vec<Item>,
+}
+
+/// What does not fit into a node.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Int(i64),
+    /// Two's complement, little-endian; more than 64 bits.
+    BigInt(Box<[u8]>),
+    Float(f64),
+    Complex([f64; 2]),
+    /// Text with lone surrogates, in UTF-8 as Python has it.
+    WideText(Box<[u8]>),
+    Bytes(Box<[u8]>),
+    ByteArray(Box<[u8]>),
+    List(Vec<Node>),
+    Tuple(Box<[Node]>),
+    Set(Vec<Node>),
+    FrozenSet(Box<[Node]>),
+    /// Keys and values in turn.
+    Dict(Vec<Node>),
+    Array(Box<ArrayItem>),
+    /// A numpy scalar: its type and its bytes.
+    Scalar(Box<(Arc<ElementType>, Box<[u8]>)>),
+    ElementType(Arc<ElementType>),
+    /// A name: module and name inside it.
+    Global([Node; 2]),
+    Object(Box<ObjectItem>),
+}
+
+/// How an object was made, and what happened to it afterwards.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectItem {
+    pub(crate) making: Making,
+    pub(crate) callable: Node,
+    /// A tuple, for what pickles.
+    pub(crate) arguments: Node,
+    /// A dict of keyword arguments, or none.
+    pub(crate) keywords: Node,
+    /// What was appended, if it is a list of a kind.
+    pub(crate) items: Vec<Node>,
+    /// What was set by key, if it is a dict of a kind: keys and values in turn.
+    pub(crate) entries: Vec<Node>,
+    pub(crate) state: Option<Node>,
+}
+
+/// By which call an object is made.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Making {
+    /// `callable(*arguments)`, the callable being anything.
+    Call,
+    /// `class.__new__(class, *arguments, **keywords)`.
+    New,
+}
+
+impl Arena {
+    pub(crate) fn text(&self, number: usize) -> &str {
+        let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        let end = self.ends.get(number).copied().unwrap_or(0);
+        self.text.get(start.unwrap_or(0)..end).unwrap_or_default()
+    }
+
+    pub(crate) fn add_text(&mut self, text: &str) -> Node {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+        Node::text(self.ends.len() - 1)
+    }
+
+    pub(crate) fn item(&self, number: usize) -> Option<&Item> {
+        self.items.get(number)
+    }
+
+    pub(crate) fn item_mut(&mut self, node: Node) -> Option<&mut Item> {
+        match node.unpack() {
+            Unpacked::Item(number) => self.items.get_mut(number),
+            _ => None,
+        }
+    }
+
+    /// The item behind a node, if there is one.
+    pub(crate) fn item_of(&self, node: Node) -> Option<&Item> {
+        match node.unpack() {
+            Unpacked::Item(number) => self.items.get(number),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, item: Item) -> Node {
+        self.items.push(item);
+        Node::item(self.items.len() - 1)
+    }
+
+    #[inline]
+    pub(crate) fn add_int(&mut self, value: i64) -> Node {
+        Node::int(value).unwrap_or_else(|| self.add(Item::Int(value)))
+    }
+
+    #[inline]
+    pub(crate) fn add_float(&mut self, value: f64) -> Node {
+        Node::float(value).unwrap_or_else(|| self.add(Item::Float(value)))
+    }
+
+    /// An integer in two's complement, little-endian, of any length.
+    pub(crate) fn add_big_int(&mut self, bytes: &[u8]) -> Node {
+        let is_negative = bytes.last().is_some_and(|&byte| byte >= 0x80);
+        let sign = if is_negative { 0xff } else { 0 };
+        let mut len = bytes.len();
+        // A byte is superfluous if it only repeats the sign of the one below.
+        while len > 1 && bytes[len - 1] == sign && (bytes[len - 2] >= 0x80) == is_negative {
+            len -= 1;
+        }
+        let bytes = &bytes[..len];
+        if len > 8 {
+            return self.add(Item::BigInt(bytes.into()));
+        }
+        let mut whole = [sign; 8];
+        whole[..len].copy_from_slice(bytes);
+        self.add_int(i64::from_le_bytes(whole))
+    }
+
+    /// How many items there are; a new one gets this number.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many texts there are.
+    pub(crate) fn texts(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Gives back memory that was reserved for more.
+    pub(crate) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.items.shrink_to_fit();
+    }
+}
+
+impl Item {
+    /// Calls `each` with every node that the item refers to.
+    pub(crate) fn for_each_node(&mut self, mut each: impl FnMut(&mut Node)) {
+        match self {
+            Item::List(nodes) | Item::Set(nodes) | Item::Dict(nodes) => {
+                nodes.iter_mut().for_each(each);
+            }
+            Item::Tuple(nodes) | Item::FrozenSet(nodes) => nodes.iter_mut().for_each(each),
+            Item::Global(names) => names.iter_mut().for_each(each),
+            Item::Array(array) => {
+                each(&mut array.class);
+                if let Data::Objects(nodes) = &mut array.data {
+                    nodes.iter_mut().for_each(each);
+                }
+            }
+            Item::Object(object) => {
+                let ObjectItem { callable, arguments, keywords, items, entries, state, .. } =
+                    &mut **object;
+                [callable, arguments, keywords].into_iter().for_each(&mut each);
+                items.iter_mut().chain(entries).chain(state).for_each(each);
+            }
+            _ => {}
+        }
+    }
+}
