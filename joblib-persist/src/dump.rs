@@ -66,11 +66,13 @@ pub fn dump_to<T: Serialize + ?Sized, W: Write>(value: &T, writer: W) -> Result<
 pub struct DumpOptions {
     compression: Compression,
     durable: bool,
+    /// One for each thread besides the calling one, so that the default is one thread.
+    other_threads: usize,
 }
 
 impl DumpOptions {
     /// The options of [`dump`] and [`dump_to`]: compressed as the file's extension asks for, not
-    /// durable.
+    /// durable, on one thread.
     pub fn new() -> Self {
         Self::default()
     }
@@ -90,6 +92,16 @@ impl DumpOptions {
     #[must_use]
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
+        self
+    }
+
+    /// How many threads may work on one value; 1 unless set, and 0 counts as 1.
+    ///
+    /// An uncompressed dump uses two, whatever is allowed beyond: one writes, one computes the
+    /// checksums of arrays of 4 MiB and more. What is written is the same.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.other_threads = threads.saturating_sub(1);
         self
     }
 
@@ -141,15 +153,20 @@ impl DumpOptions {
         let compression = |source| Error::new(ErrorKind::Compression { action: "writing", source });
         let found = self.compression.resolve(&Registry::global(), path).map_err(compression)?;
         let Some((compressor, options)) = found else {
-            return write_value(value, output);
+            return write_value(value, output, self.other_threads > 0);
         };
         let encoder = compressor.encoder(Box::new(output), &options).map_err(compression)?;
         let mut encoder = Plain(encoder);
-        write_value(value, &mut encoder)?;
+        write_value(value, &mut encoder, false)?;
         encoder.0.finish().map_err(|source| Error::io("writing", source))
     }
 }
 
-fn write_value<T: Serialize + ?Sized>(value: &T, output: &mut dyn Output) -> Result<()> {
-    Encoder::new(FrameSink::new(output)).encode(value)?.finish()
+fn write_value<T: Serialize + ?Sized>(
+    value: &T,
+    output: &mut dyn Output,
+    checksums_beside: bool,
+) -> Result<()> {
+    let sink = FrameSink::new(output).with_checksums_beside(checksums_beside);
+    Encoder::new(sink).encode(value)?.finish()
 }

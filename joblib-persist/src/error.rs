@@ -27,6 +27,8 @@ struct Inner {
 pub(crate) enum Action {
     Dumping,
     Loading,
+    Inspecting,
+    Verifying,
 }
 
 /// A step from a value to one inside it.
@@ -132,6 +134,16 @@ pub enum ErrorKind {
         bytes: u64,
     },
 
+    /// The value takes more memory than the caller allows.
+    #[error(
+        "more than the {limit} bytes that are allowed: raise `LoadOptions::memory_limit` if you \
+         trust where it comes from"
+    )]
+    MemoryLimit {
+        /// What [`LoadOptions::memory_limit`](crate::LoadOptions::memory_limit) was given.
+        limit: u64,
+    },
+
     /// The value cannot be written: its `Serialize` breaks a rule, or the format has no room for it.
     #[error("{detail}")]
     Unwritable {
@@ -232,6 +244,8 @@ impl fmt::Display for Action {
         f.write_str(match self {
             Action::Dumping => "dumping to",
             Action::Loading => "loading",
+            Action::Inspecting => "inspecting",
+            Action::Verifying => "verifying",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Writing a value in frames and blocks.
 
 use std::io::{self, Write};
+use std::thread;
 
 use crate::array::Block;
 use crate::error::{Error, Result};
@@ -12,8 +13,12 @@ use crate::ser::{Mark, Sink};
 /// The buffer is handed on when it holds this much, and blocks of this much go past it.
 const BUFFER: usize = 128 * 1024;
 
-/// The most bytes of a block that are hashed and then written while still in the cache.
+/// The most bytes of a block that are written and then hashed while still in the cache. This order
+/// is the faster one: the system fetches from memory at a higher rate than hashing does.
 const CHUNK: usize = 256 * 1024;
+
+/// Blocks of this many bytes are hashed by another thread, if there may be one.
+const BESIDE_MIN: usize = 4 << 20;
 
 /// Where the bytes of values go.
 pub(crate) trait Output: Write {
@@ -51,15 +56,31 @@ pub(crate) struct FrameSink<'w> {
     written: u64,
     frames: u32,
     blocks: u32,
+    /// Whether another thread may compute checksums.
+    beside: bool,
 }
 
 impl<'w> FrameSink<'w> {
     pub(crate) fn new(output: &'w mut dyn Output) -> Self {
         let mut buffer = Vec::with_capacity(512);
         buffer.extend_from_slice(&envelope::header());
-        let mut sink = FrameSink { output, buffer, payload: 0, written: 0, frames: 0, blocks: 0 };
+        let mut sink = FrameSink {
+            output,
+            buffer,
+            payload: 0,
+            written: 0,
+            frames: 0,
+            blocks: 0,
+            beside: false,
+        };
         sink.begin_frame();
         sink
+    }
+
+    /// Has another thread compute the checksums of large blocks while this one writes them.
+    pub(crate) fn with_checksums_beside(mut self, beside: bool) -> Self {
+        self.beside = beside;
+        self
     }
 
     /// Ends the value.
@@ -109,20 +130,45 @@ impl<'w> FrameSink<'w> {
     fn write_block(&mut self, block: &Block<'_>) -> Result<u64> {
         self.write_buffer()?;
         self.output.expect(block.byte_len() as u64).map_err(writing)?;
-        let mut checksum = BlockChecksum::new();
-        block.try_for_each_chunk(|mut bytes| {
-            while !bytes.is_empty() {
-                // Up to a multiple in the file, so that no page is written to twice.
-                let chunk_len = CHUNK - (self.written % CHUNK as u64) as usize;
-                let (chunk, rest) = bytes.split_at(bytes.len().min(chunk_len));
-                checksum.update(chunk);
-                self.output.write_all(chunk).map_err(writing)?;
-                self.written += chunk.len() as u64;
-                bytes = rest;
+        match block.memory() {
+            Some(memory) if self.beside && memory.len() >= BESIDE_MIN => {
+                self.write_while_hashing(memory)
             }
-            Ok(())
+            _ => self.write_and_hash(block),
+        }
+    }
+
+    fn write_and_hash(&mut self, block: &Block<'_>) -> Result<u64> {
+        let mut checksum = BlockChecksum::default();
+        block.try_for_each_chunk(|bytes| {
+            self.write_in_chunks(bytes, |chunk| checksum.update(chunk))
         })?;
         Ok(checksum.finish())
+    }
+
+    fn write_while_hashing(&mut self, memory: &[u8]) -> Result<u64> {
+        thread::scope(|scope| {
+            let hashing = thread::Builder::new()
+                .name("joblib-checksum".into())
+                .spawn_scoped(scope, || checksum::of_block(memory));
+            self.write_in_chunks(memory, |_| ())?;
+            // Without another thread, or should it have died: this one can do it as well.
+            let digest = hashing.ok().and_then(|thread| thread.join().ok());
+            Ok(digest.unwrap_or_else(|| checksum::of_block(memory)))
+        })
+    }
+
+    fn write_in_chunks(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<()> {
+        while !bytes.is_empty() {
+            // Up to a multiple in the file, so that no page is written to twice.
+            let chunk_len = CHUNK - (self.written % CHUNK as u64) as usize;
+            let (chunk, rest) = bytes.split_at(bytes.len().min(chunk_len));
+            self.output.write_all(chunk).map_err(writing)?;
+            self.written += chunk.len() as u64;
+            each(chunk);
+            bytes = rest;
+        }
+        Ok(())
     }
 
     fn append_block(&mut self, block: &Block<'_>) -> Result<u64> {

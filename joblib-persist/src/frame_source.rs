@@ -1,12 +1,14 @@
 //! Reading a value from frames and blocks.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::array::Elements;
 use crate::de::{Blocks, Source};
-use crate::error::{Error, Result};
-use crate::format::checksum::{self, BlockChecksum};
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::read_together;
+use crate::format::checksum::{self, BlockChecksum, PIECE};
 use crate::format::envelope::{
     self, FOOTER_LEN, FRAME_HEADER_LEN, Footer, FrameHeader, HEADER_LEN, Next,
 };
@@ -16,7 +18,31 @@ use crate::mapped::Map;
 /// The most bytes of a block that are read and then hashed while still in the cache.
 const CHUNK: usize = 256 * 1024;
 
+/// Blocks of this many bytes are read by several threads, if there may be several.
+const TOGETHER_MIN: usize = 4 << 20;
+
 const CHECKSUM_LEN: usize = 8;
+
+/// How a value is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Whether blocks are compared with their checksums.
+    pub(crate) verify: bool,
+    /// Whether blocks that nobody wants are, too.
+    pub(crate) verify_skipped: bool,
+    pub(crate) threads: usize,
+    /// The most bytes of frames and blocks that are read into memory.
+    pub(crate) memory_limit: u64,
+}
+
+/// The blocks of a value that were passed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) blocks: u64,
+    pub(crate) bytes: u64,
+    /// How many have no checksum to be compared with.
+    pub(crate) unknown: u64,
+}
 
 /// Where the bytes of values come from.
 pub(crate) trait Input: Read {
@@ -25,6 +51,11 @@ pub(crate) trait Input: Read {
 
     /// Passes over `len` bytes.
     fn skip(&mut self, len: u64) -> io::Result<()>;
+
+    /// The file that the bytes are in as they are, and where the next one is.
+    fn file(&mut self) -> io::Result<Option<(&File, u64)>> {
+        Ok(None)
+    }
 }
 
 /// Any reader.
@@ -70,7 +101,10 @@ pub(crate) struct FrameSource<'r> {
     blocks: u32,
     /// The checksum of the current block so far; absent if it is not to be compared.
     checksum: Option<BlockChecksum>,
-    verify: bool,
+    reading: Reading,
+    /// How many more bytes may be read into memory.
+    room: u64,
+    passed: Passed,
     /// The file of which this is the first value, if its arrays are to be mapped.
     map: Option<Arc<Map>>,
     /// How many arrays were mapped.
@@ -79,7 +113,7 @@ pub(crate) struct FrameSource<'r> {
 
 impl<'r> FrameSource<'r> {
     /// Starts to read a value.
-    pub(crate) fn open(input: &'r mut dyn Input, verify: bool) -> Result<Self> {
+    pub(crate) fn open(input: &'r mut dyn Input, reading: Reading) -> Result<Self> {
         let mut source = FrameSource {
             input,
             buffer: Vec::new(),
@@ -90,7 +124,9 @@ impl<'r> FrameSource<'r> {
             frames: 0,
             blocks: 0,
             checksum: None,
-            verify,
+            reading,
+            room: reading.memory_limit,
+            passed: Passed::default(),
             map: None,
             mapped: 0,
         };
@@ -108,6 +144,11 @@ impl<'r> FrameSource<'r> {
     /// How many arrays were mapped.
     pub(crate) fn mapped(&self) -> u32 {
         self.mapped
+    }
+
+    /// The blocks that were passed over.
+    pub(crate) fn passed(&self) -> Passed {
+        self.passed
     }
 
     /// Ends the value, of whose current frame `used` bytes were used.
@@ -154,6 +195,7 @@ impl<'r> FrameSource<'r> {
             Next::Block => 0,
             Next::Footer => FOOTER_LEN,
         };
+        self.keep(header.len)?;
         self.read_exact_into_buffer(header.len + along)?;
         let (payload, along) = self.buffer.split_at(header.len);
         header.check(payload)?;
@@ -163,6 +205,14 @@ impl<'r> FrameSource<'r> {
         self.payload = header.len;
         self.next = header.next;
         self.frames = self.frames.wrapping_add(1);
+        Ok(())
+    }
+
+    /// Notes that this many bytes will be in memory.
+    fn keep(&mut self, bytes: usize) -> Result<()> {
+        let limit = self.reading.memory_limit;
+        let too_large = || Error::new(ErrorKind::MemoryLimit { limit });
+        self.room = self.room.checked_sub(bytes as u64).ok_or_else(too_large)?;
         Ok(())
     }
 
@@ -189,6 +239,46 @@ impl<'r> FrameSource<'r> {
         self.payload = 0;
         self.buffer.clear();
         Ok(u64::from_le_bytes(*checksum.first_chunk().unwrap_or(&[0; 8])))
+    }
+
+    /// Has several threads read what is worth it, and returns how many bytes that was.
+    fn fill_together(&mut self, bytes: &mut [u8]) -> Result<usize> {
+        let begins_piece = self.checksum.as_ref().is_none_or(BlockChecksum::is_between_pieces);
+        if self.reading.threads < 2 || bytes.len() < TOGETHER_MIN || !begins_piece {
+            return Ok(0);
+        }
+        let place = "an array";
+        let Some((file, at)) = self.input.file().map_err(|e| Error::reading(place, e))? else {
+            return Ok(0);
+        };
+        let whole = bytes.len() - bytes.len() % PIECE;
+        let hash = self.checksum.is_some().then_some(checksum::xxh3 as fn(&[u8]) -> u64);
+        let digests = read_together(file, at, &mut bytes[..whole], self.reading.threads, hash)
+            .map_err(|e| Error::reading(place, e))?;
+        if let Some(checksum) = &mut self.checksum {
+            digests.into_iter().for_each(|digest| checksum.add_piece(digest));
+        }
+        self.input.skip(whole as u64).map_err(|e| Error::reading(place, e))?;
+        Ok(whole)
+    }
+
+    fn fill_alone(&mut self, bytes: &mut [u8]) -> Result<()> {
+        for chunk in bytes.chunks_mut(CHUNK) {
+            self.input.read_exact(chunk).map_err(|e| Error::reading("an array", e))?;
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(chunk);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the block that ends here.
+    fn compare(&mut self, recorded: u64) -> Result<()> {
+        let found = self.checksum.take().map(BlockChecksum::finish);
+        if found.is_some_and(|found| found != recorded) && recorded != checksum::UNKNOWN {
+            return Err(Error::damaged("the checksum of an array does not match"));
+        }
+        Ok(())
     }
 }
 
@@ -235,10 +325,11 @@ impl Source for FrameSource<'_> {
 }
 
 impl Blocks for FrameSource<'_> {
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self, kept: usize) -> Result<u64> {
         if self.next != Next::Block || self.header.is_some() {
             return Err(Error::damaged("an array without a block"));
         }
+        self.keep(kept)?;
         self.blocks = self.blocks.wrapping_add(1);
         let mut zeros = [0; 64];
         let zeros = &mut zeros[..padding(self.offset)];
@@ -247,15 +338,30 @@ impl Blocks for FrameSource<'_> {
         if zeros.iter().any(|&byte| byte != 0) {
             return Err(Error::damaged("the padding of an array is not zero"));
         }
-        self.checksum = self.verify.then(BlockChecksum::new);
-        Ok(())
+        self.checksum = self.reading.verify.then(BlockChecksum::default);
+        Ok(self.offset)
     }
 
-    fn skip(&mut self, len: usize) -> Result<()> {
-        self.input.skip(len as u64).map_err(|e| Error::reading("an array", e))?;
+    fn skip(&mut self, len: usize) -> Result<u64> {
+        if self.reading.verify_skipped {
+            let mut scratch = vec![0; len.min(CHUNK)];
+            let mut left = len;
+            while left > 0 {
+                let now = left.min(CHUNK);
+                self.fill_alone(&mut scratch[..now])?;
+                left -= now;
+            }
+        } else {
+            self.input.skip(len as u64).map_err(|e| Error::reading("an array", e))?;
+            self.checksum = None;
+        }
         self.offset += len as u64;
-        self.end_block()?;
-        Ok(())
+        let recorded = self.end_block()?;
+        self.compare(recorded)?;
+        self.passed.blocks += 1;
+        self.passed.bytes += len as u64;
+        self.passed.unknown += u64::from(recorded == checksum::UNKNOWN);
+        Ok(recorded)
     }
 
     fn map(&mut self) -> Option<(Arc<Map>, u64)> {
@@ -272,21 +378,12 @@ impl Elements for FrameSource<'_> {
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
         self.offset += bytes.len() as u64;
-        for chunk in bytes.chunks_mut(CHUNK) {
-            self.input.read_exact(chunk).map_err(|e| Error::reading("an array", e))?;
-            if let Some(checksum) = &mut self.checksum {
-                checksum.update(chunk);
-            }
-        }
-        Ok(())
+        let together = self.fill_together(bytes)?;
+        self.fill_alone(&mut bytes[together..])
     }
 
     fn finish(&mut self) -> Result<()> {
         let recorded = self.end_block()?;
-        let found = self.checksum.take().map(BlockChecksum::finish);
-        if found.is_some_and(|found| found != recorded) && recorded != checksum::UNKNOWN {
-            return Err(Error::damaged("the checksum of an array does not match"));
-        }
-        Ok(())
+        self.compare(recorded)
     }
 }

@@ -67,6 +67,7 @@ mod file;
 mod format;
 mod frame_sink;
 mod frame_source;
+mod inspect;
 mod load;
 mod mapped;
 pub mod message;
@@ -75,6 +76,9 @@ pub mod value;
 
 pub use dump::{DumpOptions, dump, dump_to};
 pub use error::{Error, ErrorKind, Result};
+pub use inspect::{
+    ArrayChecksum, ArrayItem, Description, InspectOptions, Item, Verified, inspect, verify,
+};
 pub use load::{LoadOptions, load, load_from, seek_last};
 pub use mapped::{MappedArray, MmapMode};
 

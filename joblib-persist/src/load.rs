@@ -12,7 +12,7 @@ use crate::error::{Action, Error, ErrorKind, Result};
 use crate::file::FileInput;
 use crate::format::MAGIC;
 use crate::format::envelope::{FOOTER_LEN, Footer};
-use crate::frame_source::{FrameSource, Input, Plain};
+use crate::frame_source::{FrameSource, Input, Plain, Reading};
 use crate::mapped::{Map, MmapMode};
 
 /// How much decompressed data is read at a time.
@@ -97,18 +97,23 @@ pub fn seek_last(reader: &mut (impl Read + Seek)) -> Result<u64> {
 /// How to read values.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    verify: bool,
+    reading: Reading,
     mmap_mode: Option<MmapMode>,
+    /// Whether a file that could not be mapped is worth a warning.
+    warn: bool,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        LoadOptions { verify: true, mmap_mode: None }
+        let reading =
+            Reading { verify: true, verify_skipped: false, threads: 1, memory_limit: u64::MAX };
+        LoadOptions { reading, mmap_mode: None, warn: true }
     }
 }
 
 impl LoadOptions {
-    /// The options of [`load`] and [`load_from`]: everything is compared with its checksum.
+    /// The options of [`load`] and [`load_from`]: everything is compared with its checksum, on
+    /// one thread, whatever memory it takes.
     pub fn new() -> Self {
         Self::default()
     }
@@ -119,7 +124,30 @@ impl LoadOptions {
     /// the value is compared always.
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
-        self.verify = verify;
+        self.reading.verify = verify;
+        self
+    }
+
+    /// How many threads may work on one value; 1 unless set, and 0 counts as 1.
+    ///
+    /// Arrays of 4 MiB and more in uncompressed files are read and verified piece by piece, by
+    /// whichever thread is free. Streams are read by one thread.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.reading.threads = threads.max(1);
+        self
+    }
+
+    /// The most bytes that are read into memory, decompressed; not limited unless set.
+    ///
+    /// For what comes from strangers: a small compressed file can hold a value of any size. A value
+    /// of more is refused with [`ErrorKind::MemoryLimit`] before memory is reserved for it. Arrays
+    /// and text take as many bytes in memory as are counted here; a small item takes one byte or
+    /// more here, and in memory what its Rust type takes (24 bytes for an empty `String`). Mapped
+    /// arrays are not counted.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.reading.memory_limit = bytes;
         self
     }
 
@@ -132,6 +160,16 @@ impl LoadOptions {
     #[must_use]
     pub fn mmap_mode(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
         self.mmap_mode = mode.into();
+        self.warn = true;
+        self
+    }
+
+    /// As [`mmap_mode`](Self::mmap_mode), but without a warning if nothing can be mapped: for
+    /// programs that do not choose what they are given.
+    #[must_use]
+    pub fn mmap_where_possible(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
+        self.mmap_mode = mode.into();
+        self.warn = false;
         self
     }
 
@@ -168,28 +206,34 @@ impl LoadOptions {
 
     fn load_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
         let file = self.open(path).map_err(|source| Error::io("opening the file", source))?;
+        if !file.metadata().map_err(reading)?.is_file() {
+            self.warn_of("is not a file", path);
+            return self.load_from(BufReader::new(file));
+        }
         let mut input = FileInput::new(file).map_err(reading)?;
         if !input.starts_with(&MAGIC).map_err(reading)? {
-            if self.mmap_mode.is_some() {
-                log::warn!("`{}` is compressed: its arrays are not mapped", path.display());
-            }
+            self.warn_of("is compressed", path);
             return self.read_compressed(Box::new(input.into_reader()));
         }
         let map = match self.mmap_mode {
-            Some(mode) => Map::new(input.file(), path, mode)?,
+            Some(mode) => Map::new(input.get_ref(), path, mode)?,
             None => None,
         };
-        let source = FrameSource::open(&mut input, self.verify)?.with_map(map);
+        let source = FrameSource::open(&mut input, self.reading)?.with_map(map);
         let (value, source, used) = Decoder::new(source).decode()?;
-        if self.mmap_mode.is_some() && source.mapped() == 0 {
-            log::warn!(
-                "`{}` was loaded into memory: it has no array of 1 KiB or more that is wanted as a \
-                 `MappedArray`, or the feature `mmap` is off",
-                path.display()
-            );
+        if source.mapped() == 0 {
+            self.warn_of("has no array of 1 KiB or more that is wanted as a `MappedArray`", path);
         }
         source.finish(used)?;
         Ok(value)
+    }
+
+    /// Says why nothing is mapped, if that was wanted.
+    fn warn_of(&self, reason: &str, path: &Path) {
+        if self.mmap_mode.is_some() && self.warn {
+            let reason = if Map::AVAILABLE { reason } else { "needs the feature `mmap`" };
+            log::warn!("`{}` {reason}: loaded into memory instead of mapped", path.display());
+        }
     }
 
     fn open(&self, path: &Path) -> io::Result<File> {
@@ -198,18 +242,31 @@ impl LoadOptions {
     }
 
     fn read_compressed<T: DeserializeOwned>(&self, reader: Box<dyn BufRead + '_>) -> Result<T> {
-        let found = Registry::global()
-            .decoder_for(reader, &DecodeOptions::new())
-            .map_err(|source| Error::new(ErrorKind::Compression { action: "reading", source }))?;
-        self.read(&mut Plain(BufReader::with_capacity(BUFFER, found.reader)))
+        self.read(&mut Plain(decompressed(reader)?.content))
     }
 
     fn read<T: DeserializeOwned>(&self, input: &mut dyn Input) -> Result<T> {
-        let source = FrameSource::open(input, self.verify)?;
+        let source = FrameSource::open(input, self.reading)?;
         let (value, source, used) = Decoder::new(source).decode()?;
         source.finish(used)?;
         Ok(value)
     }
+}
+
+/// A stream that may have been compressed.
+pub(crate) struct Decompressed<'r> {
+    /// The name of its compressor.
+    pub(crate) compressor: Option<String>,
+    pub(crate) content: BufReader<Box<dyn Read + 'r>>,
+}
+
+/// Decompresses what begins like a known compressor's stream.
+pub(crate) fn decompressed<'r>(reader: Box<dyn BufRead + 'r>) -> Result<Decompressed<'r>> {
+    let found = Registry::global()
+        .decoder_for(reader, &DecodeOptions::new())
+        .map_err(|source| Error::new(ErrorKind::Compression { action: "reading", source }))?;
+    let compressor = found.compressor.map(|compressor| compressor.name().to_owned());
+    Ok(Decompressed { compressor, content: BufReader::with_capacity(BUFFER, found.reader) })
 }
 
 fn reading(source: io::Error) -> Error {

@@ -15,6 +15,14 @@ mod damage;
 #[path = "all/files.rs"]
 mod files;
 
+/// A description names everything in a file, and a verification everything that is wrong with it.
+#[path = "all/inspect.rs"]
+mod inspect;
+
+/// Limits of memory hold, and several threads do the same as one.
+#[path = "all/limits.rs"]
+mod limits;
+
 /// Arrays stay in their file where they can and are wanted to, and nothing else is different.
 #[path = "all/mapped.rs"]
 mod mapped;

@@ -13,7 +13,7 @@ pub enum Kind {
 }
 
 /// In which order the elements of an array follow each other in memory.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, serde::Serialize)]
 pub enum Order {
     /// Rows first: the last index varies fastest.
     C,

@@ -58,7 +58,7 @@ impl<S: Source> Decoder<S> {
 
     fn read_into<T>(&mut self, tag: u8, destination: Destination<T>) -> Result<T> {
         let description = self.description()?;
-        self.elements(tag, |elements| destination.read(&description, elements))
+        self.elements(tag, &description, |elements| destination.read(&description, elements))
     }
 
     /// An array of a mapped file, behind its tag, for the visitor of a `MappedArray`.
@@ -66,7 +66,7 @@ impl<S: Source> Decoder<S> {
         let description = self.description()?;
         self.end_of_frame()?;
         let blocks = self.source.blocks()?;
-        blocks.begin()?;
+        blocks.begin(0)?;
         let (map, offset) =
             blocks.map().ok_or_else(|| Error::damaged("an array outside its map"))?;
         blocks.skip(description.byte_len()?)?;
@@ -80,7 +80,8 @@ impl<S: Source> Decoder<S> {
         visitor: V,
     ) -> Result<V::Value> {
         let description = self.description()?;
-        let bytes = self.elements(tag, |elements| read_bytes(&description, elements))?;
+        let bytes =
+            self.elements(tag, &description, |elements| read_bytes(&description, elements))?;
         match description.container {
             Container::Sequence => visit_elements(visitor, ElementSeq::new(description, bytes)),
             Container::Array => visitor.visit_map(ArrayMap::new(description, bytes)),
@@ -100,7 +101,8 @@ impl<S: Source> Decoder<S> {
         let description = self.description()?;
         description.expect(DType::U8)?;
         description.expect_axes(Some(1))?;
-        let bytes = self.elements(tag, |elements| read_bytes(&description, elements))?;
+        let bytes =
+            self.elements(tag, &description, |elements| read_bytes(&description, elements))?;
         visitor.visit_byte_buf(bytes)
     }
 }

@@ -34,7 +34,7 @@ struct Defined {
 
 /// The place of a name.
 #[derive(Clone, Copy)]
-struct Name {
+pub(super) struct Name {
     start: u32,
     end: u32,
 }
@@ -42,6 +42,7 @@ struct Name {
 /// The fields of a struct, as its definition names them: from one number to another.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
+    pub(super) name: Name,
     pub(super) start: u32,
     pub(super) end: u32,
     /// The wanted fields and the visitor, by address, that may be given the fields in order.
@@ -49,6 +50,7 @@ pub(super) struct Shape {
 }
 
 pub(super) struct Variant {
+    enumeration: Name,
     pub(super) name: Rc<str>,
     pub(super) kind: VariantKind,
 }
@@ -62,18 +64,20 @@ pub(super) enum VariantKind {
 }
 
 impl Defined {
-    fn name(&self, names: &[Name], number: usize) -> &str {
-        let name = names.get(number).map(|name| name.start as usize..name.end as usize);
-        name.and_then(|name| self.text.get(name)).unwrap_or_default()
+    fn text(&self, name: Name) -> &str {
+        self.text.get(name.start as usize..name.end as usize).unwrap_or_default()
     }
 
-    fn add(&mut self, name: &str) -> Result<()> {
+    fn name(&self, names: &[Name], number: usize) -> &str {
+        names.get(number).map_or("", |&name| self.text(name))
+    }
+
+    fn keep(&mut self, name: &str) -> Result<Name> {
         let start = self.text.len();
         let end = u32::try_from(start + name.len());
         let end = end.map_err(|_| Error::damaged("4 GiB of names"))?;
         self.text.push_str(name);
-        self.pending.push(Name { start: start as u32, end });
-        Ok(())
+        Ok(Name { start: start as u32, end })
     }
 }
 
@@ -101,6 +105,11 @@ impl<S: Source> Decoder<S> {
             return Err(Error::damaged("a `Deserialize` went on after an error"));
         }
         Ok((value, self.source, self.at))
+    }
+
+    /// The source, and how much of its frame was used.
+    pub(crate) fn into_source(self) -> (S, usize) {
+        (self.source, self.at)
     }
 
     /// Notes that part of an item was left unread, and where.
@@ -220,6 +229,7 @@ impl<S: Source> Decoder<S> {
     pub(super) fn elements<T>(
         &mut self,
         tag: u8,
+        description: &Description,
         read: impl FnOnce(&mut dyn Elements) -> Result<T>,
     ) -> Result<T> {
         if tag == tag::SMALL {
@@ -227,7 +237,7 @@ impl<S: Source> Decoder<S> {
         }
         self.end_of_frame()?;
         let blocks = self.source.blocks()?;
-        blocks.begin()?;
+        blocks.begin(description.byte_len()?)?;
         read(blocks)
     }
 
@@ -238,8 +248,8 @@ impl<S: Source> Decoder<S> {
         }
         self.end_of_frame()?;
         let blocks = self.source.blocks()?;
-        blocks.begin()?;
-        blocks.skip(len)
+        blocks.begin(0)?;
+        blocks.skip(len).map(drop)
     }
 
     pub(super) fn end_of_frame(&self) -> Result<()> {
@@ -262,24 +272,38 @@ impl<S: Source> Decoder<S> {
         self.defined.as_ref().map_or("", |defined| defined.name(&defined.fields, field as usize))
     }
 
-    /// Begins to define a shape; the result tells it from the ones around it.
-    pub(super) fn begin_shape(&mut self) -> usize {
-        let defined = self.defined.get_or_insert_with(|| {
+    /// Reads the name of a struct and begins to define its shape; the number tells it from the
+    /// ones around it.
+    pub(super) fn begin_shape(&mut self) -> Result<(Name, usize)> {
+        if self.defined.is_none() {
             // Enough for a struct of some fields: a message is often just that.
             let (pending, text) = (Vec::with_capacity(16), String::with_capacity(128));
-            Box::new(Defined { pending, text, ..Defined::default() })
-        });
-        defined.pending.len()
+            self.defined = Some(Box::new(Defined { pending, text, ..Defined::default() }));
+        }
+        let name = self.keep_name()?;
+        Ok((name, self.defined.as_ref().map_or(0, |defined| defined.pending.len())))
+    }
+
+    /// Reads a name that is needed later.
+    fn keep_name(&mut self) -> Result<Name> {
+        let mut defined = self.defined.take().unwrap_or_default();
+        let kept = self.name(|name| defined.keep(name));
+        self.defined = Some(defined);
+        kept
+    }
+
+    /// A name that was kept.
+    pub(super) fn kept(&self, name: Name) -> &str {
+        self.defined.as_ref().map_or("", |defined| defined.text(name))
     }
 
     /// Reads the name of a field and adds it to the shape being defined; the result is for
     /// [`added_field`](Self::added_field).
     pub(super) fn add_field(&mut self) -> Result<usize> {
-        let mut defined = self.defined.take().unwrap_or_default();
-        let added = self.name(|name| defined.add(name));
-        let number = defined.pending.len();
-        self.defined = Some(defined);
-        added.map(|()| number - 1)
+        let name = self.keep_name()?;
+        let defined = self.defined.get_or_insert_default();
+        defined.pending.push(name);
+        Ok(defined.pending.len() - 1)
     }
 
     /// The name of a field that was added to the shape being defined.
@@ -287,28 +311,39 @@ impl<S: Source> Decoder<S> {
         self.defined.as_ref().map_or("", |defined| defined.name(&defined.pending, number))
     }
 
-    pub(super) fn end_shape(&mut self, begin: usize) {
+    pub(super) fn end_shape(&mut self, (name, begin): (Name, usize)) {
         let defined = self.defined.get_or_insert_default();
         let start = defined.fields.len() as u32;
         defined.fields.extend(defined.pending.drain(begin..));
         let end = defined.fields.len() as u32;
-        defined.shapes.push(Shape { start, end, positional_for: (0, 0) });
+        defined.shapes.push(Shape { name, start, end, positional_for: (0, 0) });
     }
 
     /// The variant behind a `VARIANT` or `VARIANT_NEW`.
     pub(super) fn variant(&mut self, tag: u8) -> Result<(Rc<str>, VariantKind)> {
-        let variant = match tag {
+        let known = self.known_variant(tag)?;
+        Ok((Rc::clone(&known.name), known.kind))
+    }
+
+    /// The same, the name with that of its enum.
+    pub(super) fn qualified_variant(&mut self, tag: u8) -> Result<(String, VariantKind)> {
+        let known = self.known_variant(tag)?;
+        let (enumeration, kind, name) = (known.enumeration, known.kind, Rc::clone(&known.name));
+        Ok((format!("{}::{name}", self.kept(enumeration)), kind))
+    }
+
+    fn known_variant(&mut self, tag: u8) -> Result<&Variant> {
+        let number = match tag {
             tag::VARIANT_NEW => self.define_variant()?,
             _ => self.len()?,
         };
         let variants = self.defined.as_ref().map(|defined| &defined.variants);
-        let known = variants.and_then(|variants| variants.get(variant));
-        let known = known.ok_or_else(|| undefined("variant", variant))?;
-        Ok((Rc::clone(&known.name), known.kind))
+        let known = variants.and_then(|variants| variants.get(number));
+        known.ok_or_else(|| undefined("variant", number))
     }
 
     fn define_variant(&mut self) -> Result<usize> {
-        self.name(|_enumeration| Ok(()))?;
+        let enumeration = self.keep_name()?;
         self.number()?;
         let name = self.name(|name| Ok(name.into()))?;
         let kind = match self.byte()? {
@@ -319,7 +354,7 @@ impl<S: Source> Decoder<S> {
             _ => return Err(Error::damaged("a variant of unknown kind")),
         };
         let variants = &mut self.defined.get_or_insert_default().variants;
-        variants.push(Variant { name, kind });
+        variants.push(Variant { enumeration, name, kind });
         Ok(variants.len() - 1)
     }
 }

@@ -4,6 +4,7 @@
 mod arrays;
 mod compound;
 mod decoder;
+mod describe;
 mod enums;
 mod skip;
 mod source;
@@ -11,4 +12,5 @@ mod structs;
 mod value;
 
 pub(crate) use decoder::Decoder;
+pub(crate) use describe::Listing;
 pub(crate) use source::{Blocks, Source};

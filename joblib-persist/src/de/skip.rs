@@ -2,12 +2,13 @@
 
 use super::decoder::{Decoder, Shape, VariantKind, unexpected};
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Segment};
 use crate::format::tag;
 
 impl<S: Source> Decoder<S> {
-    /// Passes over the next item. The blocks in it are not compared with their checksums.
-    pub(super) fn skip_item(&mut self) -> Result<()> {
+    /// Passes over the next item. Whether the blocks in it are compared with their checksums is
+    /// the source's business.
+    pub(crate) fn skip_item(&mut self) -> Result<()> {
         let tag = self.byte()?;
         match tag {
             0..=tag::INT_MAX | tag::UNIT..=tag::NONE => Ok(()),
@@ -49,47 +50,52 @@ impl<S: Source> Decoder<S> {
     }
 
     fn skip_items(&mut self, per_entry: usize) -> Result<()> {
-        let len = self.len()?;
-        (0..len).try_for_each(|_| (0..per_entry).try_for_each(|_| self.skip_item()))
+        let len = self.len()? as u64;
+        (0..len).try_for_each(|index| {
+            (0..per_entry).try_for_each(|_| self.skip_item()).map_err(|error| at(error, index))
+        })
     }
 
     fn skip_to_end(&mut self) -> Result<()> {
+        let mut index = 0;
         while self.peek()? != tag::END {
-            self.skip_item()?;
+            self.skip_item().map_err(|error| at(error, index))?;
+            index += 1;
         }
         self.at += 1;
         Ok(())
     }
 
     fn skip_new_struct(&mut self) -> Result<()> {
-        self.name(|_struct| Ok(()))?;
-        let begin = self.begin_shape();
+        let shape = self.begin_shape()?;
         while self.peek()? != tag::END {
-            self.add_field()?;
-            self.skip_field()?;
+            let field = self.add_field()?;
+            self.skip_field()
+                .map_err(|error| error.within(Segment::Field(self.added_field(field).into())))?;
         }
         self.at += 1;
-        self.end_shape(begin);
+        self.end_shape(shape);
         Ok(())
     }
 
     fn skip_struct(&mut self) -> Result<()> {
         let number = self.len()?;
         let Shape { start, end, .. } = *self.shape(number)?;
-        for _ in start..end {
+        for field in start..end {
             if self.peek()? == tag::OTHER {
                 self.at += 1;
                 return self.skip_others();
             }
-            self.skip_field()?;
+            self.skip_field()
+                .map_err(|error| error.within(Segment::Field(self.field(field).into())))?;
         }
         Ok(())
     }
 
     fn skip_others(&mut self) -> Result<()> {
         while self.peek()? != tag::END {
-            self.name(|_field| Ok(()))?;
-            self.skip_item()?;
+            let name: Box<str> = self.name(|name| Ok(name.into()))?;
+            self.skip_item().map_err(|error| error.within(Segment::Field(name)))?;
         }
         self.at += 1;
         Ok(())
@@ -102,4 +108,9 @@ impl<S: Source> Decoder<S> {
         }
         self.skip_item()
     }
+}
+
+#[cold]
+fn at(error: Error, index: u64) -> Error {
+    error.within(Segment::Index(index))
 }

@@ -23,11 +23,13 @@ pub(crate) trait Source {
 
 /// Reads the block of an array.
 pub(crate) trait Blocks: Elements {
-    /// Goes to the first byte of the block behind the current frame.
-    fn begin(&mut self) -> Result<()>;
+    /// Goes to the first byte of the block behind the current frame, of which `kept` bytes will
+    /// be in memory, and returns its offset in the value.
+    fn begin(&mut self, kept: usize) -> Result<u64>;
 
-    /// Passes over the whole block of `len` bytes, instead of filling and finishing.
-    fn skip(&mut self, len: usize) -> Result<()>;
+    /// Passes over the whole block of `len` bytes, instead of filling and finishing, and returns
+    /// the checksum behind it.
+    fn skip(&mut self, len: usize) -> Result<u64>;
 
     /// The mapped file and the offset in it where the block begins, if it is mapped.
     fn map(&mut self) -> Option<(Arc<Map>, u64)>;

@@ -64,13 +64,12 @@ impl<S: Source> Decoder<S> {
     }
 
     fn visit_new<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
-        self.name(|_struct| Ok(()))?;
         self.nested(|decoder| {
-            let begin = decoder.begin_shape();
-            let mut named = Named { decoder, field: begin, done: false };
+            let shape = decoder.begin_shape()?;
+            let mut named = Named { decoder, field: 0, done: false };
             let value = visitor.visit_map(&mut named)?;
             named.finish()?;
-            decoder.end_shape(begin);
+            decoder.end_shape(shape);
             Ok(value)
         })
     }

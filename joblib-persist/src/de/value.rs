@@ -16,7 +16,7 @@ impl<S: Source> Decoder<S> {
     }
 
     /// Whatever item comes.
-    fn visit_any<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    pub(super) fn visit_any<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         let tag = self.byte()?;
         match tag {
             0..=tag::INT_MAX => visitor.visit_u8(tag),

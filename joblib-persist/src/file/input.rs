@@ -1,7 +1,7 @@
 //! A file that is read from its start.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use crate::frame_source::Input;
 
@@ -22,8 +22,13 @@ impl FileInput {
         Ok(self.reader.fill_buf()?.starts_with(bytes))
     }
 
-    pub(crate) fn file(&self) -> &File {
+    pub(crate) fn get_ref(&self) -> &File {
         self.reader.get_ref()
+    }
+
+    /// Whether there is nothing left.
+    pub(crate) fn at_end(&self) -> bool {
+        self.left == 0
     }
 
     pub(crate) fn into_reader(self) -> BufReader<File> {
@@ -56,5 +61,10 @@ impl Input for FileInput {
         }
         self.left -= len;
         self.reader.seek_relative(len as i64)
+    }
+
+    fn file(&mut self) -> io::Result<Option<(&File, u64)>> {
+        let at = self.reader.stream_position()?;
+        Ok(cfg!(unix).then_some((self.reader.get_ref(), at)))
     }
 }

@@ -2,7 +2,9 @@
 
 mod input;
 mod new_file;
+mod read_together;
 mod room;
 
 pub(crate) use input::FileInput;
 pub(crate) use new_file::NewFile;
+pub(crate) use read_together::read_together;

@@ -1,7 +1,6 @@
 //! What surrounds the items of a value: header, frame headers, footer.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
-
+use super::checksum::{xxh3, xxh3_with_seed};
 use super::{END_MAGIC, FRAME_MAX, MAGIC, VERSION};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -99,7 +98,7 @@ fn word(len: usize, next: Next) -> u32 {
 }
 
 fn checksum(payload: &[u8], word: u32) -> u64 {
-    xxh3_64_with_seed(payload, u64::from(word))
+    xxh3_with_seed(payload, u64::from(word))
 }
 
 /// The footer of a value.
@@ -117,7 +116,7 @@ impl Footer {
         bytes[..8].copy_from_slice(&self.value_len.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.frames.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.blocks.to_le_bytes());
-        let checksum = xxh3_64(&bytes[..16]);
+        let checksum = xxh3(&bytes[..16]);
         bytes[16..24].copy_from_slice(&checksum.to_le_bytes());
         bytes[24..].copy_from_slice(&END_MAGIC);
         bytes
@@ -130,7 +129,7 @@ impl Footer {
         if bytes[24..] != END_MAGIC {
             return Err(Error::damaged("a footer was expected and is not there"));
         }
-        if xxh3_64(&bytes[..16]) != number(16) {
+        if xxh3(&bytes[..16]) != number(16) {
             return Err(Error::damaged("the checksum of the footer does not match"));
         }
         let counts = number(8);

@@ -131,7 +131,7 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
     }
 
     fn computed_checksum(&self) -> u64 {
-        let mut checksum = BlockChecksum::new();
+        let mut checksum = BlockChecksum::default();
         checksum.update(self.bytes());
         checksum.finish()
     }
