@@ -215,6 +215,11 @@ impl Sink for FrameSink<'_> {
     }
 
     #[inline]
+    fn carry(&mut self, _block: &Block<'_>) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    #[inline]
     fn frame(&self) -> u32 {
         self.frames
     }

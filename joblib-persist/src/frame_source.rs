@@ -364,6 +364,10 @@ impl Blocks for FrameSource<'_> {
         Ok(recorded)
     }
 
+    fn fetch(&mut self, _number: u64) -> Result<()> {
+        Err(Error::damaged("an array outside its file"))
+    }
+
     fn map(&mut self) -> Option<(Arc<Map>, u64)> {
         let map = Arc::clone(self.map.as_ref()?);
         self.mapped += 1;

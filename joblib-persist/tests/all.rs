@@ -23,6 +23,11 @@ mod inspect;
 #[path = "all/limits.rs"]
 mod limits;
 
+/// Arrays of messages travel in memory that two processes share, and nothing else is different.
+#[cfg(all(feature = "mmap", unix))]
+#[path = "all/carried.rs"]
+mod carried;
+
 /// Arrays stay in their file where they can and are wanted to, and nothing else is different.
 #[path = "all/mapped.rs"]
 mod mapped;

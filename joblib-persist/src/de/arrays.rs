@@ -7,7 +7,8 @@ use super::decoder::{Decoder, not_utf8};
 use super::source::Source;
 use crate::array::{DType, Destination, Elements, Order, STRUCT_FIELDS, read_bytes};
 use crate::error::{Error, Result};
-use crate::format::{Container, Description};
+use crate::format::{Container, Description, tag};
+use crate::mapped::Place;
 
 /// The elements of an array that lie in the frame.
 pub(super) struct Inline<'d, S> {
@@ -61,16 +62,32 @@ impl<S: Source> Decoder<S> {
         self.elements(tag, &description, |elements| destination.read(&description, elements))
     }
 
-    /// An array of a mapped file, behind its tag, for the visitor of a `MappedArray`.
-    pub(super) fn visit_mapped<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
+    /// An array in a map, behind its tag, for the visitor of a `MappedArray`.
+    pub(super) fn visit_mapped<'de, V: Visitor<'de>>(
+        &mut self,
+        tag: u8,
+        visitor: V,
+    ) -> Result<V::Value> {
         let description = self.description()?;
-        self.end_of_frame()?;
-        let blocks = self.source.blocks()?;
-        blocks.begin(0)?;
+        let has_checksum = tag == tag::ARRAY;
+        let blocks = if has_checksum {
+            self.end_of_frame()?;
+            let blocks = self.source.blocks()?;
+            blocks.begin(0)?;
+            blocks
+        } else {
+            let number = self.number()?;
+            let blocks = self.source.blocks()?;
+            blocks.fetch(number)?;
+            blocks
+        };
         let (map, offset) =
             blocks.map().ok_or_else(|| Error::damaged("an array outside its map"))?;
-        blocks.skip(description.byte_len()?)?;
-        crate::mapped::offering(map, offset, description, || visitor.visit_unit())
+        if has_checksum {
+            blocks.skip(description.byte_len()?)?;
+        }
+        let place = Place { offset, has_checksum };
+        crate::mapped::offering(map, place, description, || visitor.visit_unit())
     }
 
     /// An array, behind its tag, for a visitor that takes what comes.

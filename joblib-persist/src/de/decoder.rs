@@ -235,6 +235,12 @@ impl<S: Source> Decoder<S> {
         if tag == tag::SMALL {
             return read(&mut Inline { decoder: self });
         }
+        if tag == tag::CARRIED {
+            let number = self.number()?;
+            let blocks = self.source.blocks()?;
+            blocks.fetch(number)?;
+            return read(blocks);
+        }
         self.end_of_frame()?;
         let blocks = self.source.blocks()?;
         blocks.begin(description.byte_len()?)?;
@@ -245,6 +251,9 @@ impl<S: Source> Decoder<S> {
         let len = description.byte_len()?;
         if tag == tag::SMALL {
             return self.slice(len, |_| Ok(()));
+        }
+        if tag == tag::CARRIED {
+            return self.number().map(drop);
         }
         self.end_of_frame()?;
         let blocks = self.source.blocks()?;

@@ -24,7 +24,7 @@ impl<S: Source> Decoder<S> {
                 let len = self.len()?;
                 self.slice(len, |_| Ok(()))
             }
-            tag::ARRAY | tag::SMALL => {
+            tag::ARRAY | tag::SMALL | tag::CARRIED => {
                 let description = self.description()?;
                 self.skip_elements(tag, &description)
             }

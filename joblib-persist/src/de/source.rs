@@ -31,6 +31,9 @@ pub(crate) trait Blocks: Elements {
     /// the checksum behind it.
     fn skip(&mut self, len: usize) -> Result<u64>;
 
+    /// Goes to the elements of an array that travelled otherwise, by their number.
+    fn fetch(&mut self, number: u64) -> Result<()>;
+
     /// The mapped file and the offset in it where the block begins, if it is mapped.
     fn map(&mut self) -> Option<(Arc<Map>, u64)>;
 }

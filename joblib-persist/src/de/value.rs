@@ -45,7 +45,7 @@ impl<S: Source> Decoder<S> {
             }
             tag::STRUCT_NEW..=tag::STRUCT_MIXED => self.visit_struct_map(tag, visitor),
             tag::VARIANT_NEW | tag::VARIANT => self.visit_any_variant(tag, visitor),
-            tag::ARRAY | tag::SMALL => self.visit_array(tag, visitor),
+            tag::ARRAY | tag::SMALL | tag::CARRIED => self.visit_array(tag, visitor),
             tag::SHARE | tag::SHARED => Err(Error::damaged("shared values need a newer version")),
             _ => Err(unexpected(tag, "an item")),
         }
@@ -163,7 +163,7 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.peek()? {
-            tag @ (tag::ARRAY | tag::SMALL) => {
+            tag if tag::is_array(tag) => {
                 self.at += 1;
                 self.visit_bytes(tag, visitor)
             }
@@ -197,16 +197,19 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
-        if name == crate::mapped::NAME && self.source.is_mapped() && self.peek()? == tag::ARRAY {
+        if name == crate::mapped::NAME
+            && self.source.is_mapped()
+            && let tag @ (tag::ARRAY | tag::CARRIED) = self.peek()?
+        {
             self.at += 1;
-            return self.visit_mapped(visitor);
+            return self.visit_mapped(tag, visitor);
         }
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.peek()? {
-            tag @ (tag::ARRAY | tag::SMALL) => {
+            tag if tag::is_array(tag) => {
                 self.at += 1;
                 self.visit_sequence(tag, visitor)
             }
@@ -240,7 +243,7 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
                 self.at += 1;
                 self.visit_struct(fields, visitor)
             }
-            tag @ (tag::ARRAY | tag::SMALL) => {
+            tag if tag::is_array(tag) => {
                 self.at += 1;
                 self.visit_struct_array(tag, visitor)
             }

@@ -47,6 +47,15 @@ pub(crate) const SMALL: u8 = 0xc2;
 pub(crate) const SHARE: u8 = 0xc3;
 pub(crate) const SHARED: u8 = 0xc4;
 
+/// In messages only: an array whose elements travel otherwise.
+pub(crate) const CARRIED: u8 = 0xff;
+
+/// Whether it is the tag of an array, wherever the elements are.
+#[inline]
+pub(crate) fn is_array(tag: u8) -> bool {
+    matches!(tag, ARRAY | SMALL | CARRIED)
+}
+
 /// What the item is, for messages.
 pub(crate) fn describe(tag: u8) -> &'static str {
     match tag {
@@ -63,7 +72,7 @@ pub(crate) fn describe(tag: u8) -> &'static str {
         MAP | MAP_OPEN => "a map",
         STRUCT_NEW | STRUCT | STRUCT_MIXED => "a struct",
         VARIANT_NEW | VARIANT => "an enum value",
-        ARRAY | SMALL => "an array",
+        ARRAY | SMALL | CARRIED => "an array",
         SHARE | SHARED => "a shared value",
         _ => "no item",
     }

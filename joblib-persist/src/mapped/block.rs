@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ndarray::{ArrayView, ArrayViewMut, Dimension, ShapeBuilder};
 
 use super::offer::Offer;
-use super::{Map, MmapMode};
+use super::{Map, MmapMode, Place};
 use crate::array::{Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum::{self, BlockChecksum};
@@ -18,13 +18,14 @@ const CHECKSUM_LEN: usize = 8;
 
 /// An array in a mapped file.
 ///
-/// Invariants: the block and the checksum behind it lie within the map, the block is aligned for
+/// Invariants: the block and the checksum behind it, if it has one, lie within the map, the block is aligned for
 /// `E`, holds valid `E`, and as many as the shape has; no other `MappedBlock` has any of its
-/// bytes, because blocks come from a stream in which each lies behind the one before.
+/// bytes if the map may be written to, because a writable map lends each byte once.
 pub(super) struct MappedBlock<E, D> {
     map: Arc<Map>,
     offset: usize,
     byte_len: usize,
+    has_checksum: bool,
     shape: D,
     order: Order,
     /// Written to since the checksum was right.
@@ -33,25 +34,22 @@ pub(super) struct MappedBlock<E, D> {
 }
 
 impl<E: Element, D: Dimension> MappedBlock<E, D> {
-    pub(super) fn new(Offer { map, offset, description }: Offer) -> Result<Self> {
+    pub(super) fn new(Offer { map, place, description }: Offer) -> Result<Self> {
+        let Place { offset, has_checksum } = place;
         description.expect(E::DTYPE)?;
         description.expect_axes(D::NDIM)?;
         let byte_len = description.byte_len()?;
-        let end = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| offset.checked_add(byte_len)?.checked_add(CHECKSUM_LEN));
-        if end.is_none_or(|end| end > map.raw.len()) {
-            return Err(Error::damaged("an array reaches beyond the end of the file"));
-        }
+        let with_checksum = byte_len + if has_checksum { CHECKSUM_LEN } else { 0 };
+        let offset = map.lend(offset, with_checksum)?;
         let lens = description.lens();
         let mut shape = D::zeros(lens.len());
         shape.slice_mut().copy_from_slice(&lens);
         let order = description.order;
-        let offset = offset as usize;
         let block = MappedBlock {
             map,
             offset,
             byte_len,
+            has_checksum,
             shape,
             order,
             changed: false,
@@ -109,7 +107,10 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
     }
 
     fn checksum(&self) -> u64 {
-        // SAFETY: the eight bytes behind the block lie within the map, and are only written by
+        if !self.has_checksum {
+            return checksum::UNKNOWN;
+        }
+        // SAFETY: the block has a checksum, so the eight bytes behind it lie within the map, and are only written by
         // `set_checksum`, with `self` borrowed mutably.
         let bytes = unsafe { self.pointer().add(self.byte_len).cast::<[u8; 8]>().read() };
         u64::from_le_bytes(bytes)
@@ -117,8 +118,11 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
 
     /// The mode is not `Read`.
     fn set_checksum(&mut self, checksum: u64) {
+        if !self.has_checksum {
+            return;
+        }
         let end = self.byte_len;
-        // SAFETY: the eight bytes behind the block lie within the map, which is writable.
+        // SAFETY: the block has a checksum, so the eight bytes behind it lie within the map, which is writable.
         unsafe { self.pointer_mut().add(end).cast::<[u8; 8]>().write(checksum.to_le_bytes()) };
     }
 
@@ -140,8 +144,9 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
         if !self.changed || self.map.mode != MmapMode::ReadWrite {
             return Ok(());
         }
+        let checksum_len = if self.has_checksum { CHECKSUM_LEN } else { 0 };
         let flush = |block: &Self| {
-            let flushed = block.map.raw.flush_range(block.offset, block.byte_len + CHECKSUM_LEN);
+            let flushed = block.map.raw.flush_range(block.offset, block.byte_len + checksum_len);
             flushed.map_err(|source| Error::io("writing the map to the disk", source))
         };
         // The elements first: after a power cut the checksum must not belong to others.

@@ -3,20 +3,23 @@
 #![allow(unsafe_code, reason = "memory maps")]
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 
 use super::MmapMode;
 use super::open_files::OpenFile;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A mapped file. There is never a reference to all of it, only to the arrays in it.
 #[derive(Debug)]
 pub(crate) struct Map {
     pub(super) raw: MmapRaw,
     pub(super) mode: MmapMode,
+    /// The parts of a writable map that someone has.
+    lent: Mutex<Vec<Range<usize>>>,
     // Below the map, so that it is dropped after it.
     _open: OpenFile,
 }
@@ -39,10 +42,9 @@ impl Map {
             MmapMode::ReadWrite => options.map_raw(file),
         };
         let raw = raw.map_err(|source| Error::io("mapping the file", source))?;
-        Ok(Some(Arc::new(Map { raw, mode, _open: open })))
+        Ok(Some(Arc::new(Map { raw, mode, lent: Mutex::default(), _open: open })))
     }
 
-    #[allow(dead_code, reason = "readers of Python files come next")]
     pub(crate) fn len(&self) -> usize {
         self.raw.len()
     }
@@ -52,5 +54,39 @@ impl Map {
         assert!(offset <= self.raw.len(), "outside of the map");
         // SAFETY: within the map, or one behind its end.
         unsafe { self.raw.as_ptr().add(offset) }
+    }
+
+    /// Gives a part of the map to the caller, who may make references to it: shared ones, or, if
+    /// the map may be written to, any. Nobody gets a part of a writable map that overlaps.
+    pub(super) fn lend(&self, offset: u64, len: usize) -> Result<usize> {
+        let start = usize::try_from(offset).ok();
+        let part = start.and_then(|start| Some(start..start.checked_add(len)?));
+        let within = part.filter(|part| part.end <= self.raw.len());
+        let part =
+            within.ok_or_else(|| Error::damaged("an array reaches beyond the end of the file"))?;
+        if self.mode == MmapMode::Read {
+            return Ok(part.start);
+        }
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if lent.iter().any(|other| other.start < part.end && part.start < other.end) {
+            return Err(Error::new(ErrorKind::Mapped));
+        }
+        let start = part.start;
+        lent.push(part);
+        Ok(start)
+    }
+
+    /// Copies a part of the map.
+    #[cfg(unix)]
+    pub(super) fn copy_to(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        let start = self.lend(offset, bytes.len())?;
+        // SAFETY: the part lies within the map; nobody has a mutable reference to any of it, as it
+        // was lent to this call or the map cannot be written to. `bytes` is other memory: nobody
+        // can have a reference to the map from elsewhere.
+        unsafe {
+            let from = self.raw.as_ptr().add(start);
+            std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len());
+        }
+        Ok(())
     }
 }

@@ -12,6 +12,8 @@ mod never;
 mod offer;
 #[cfg(feature = "mmap")]
 mod open_files;
+#[cfg(all(feature = "mmap", unix))]
+mod segment;
 
 pub use array::MappedArray;
 pub(crate) use bytes::MappedBytes;
@@ -21,9 +23,23 @@ pub(crate) use map::Map;
 pub(crate) use never::{Map, offering};
 #[cfg(feature = "mmap")]
 pub(crate) use offer::offering;
+#[cfg(all(feature = "mmap", unix))]
+pub use segment::{Carried, Segment};
 
 /// The name by which [`MappedArray`] asks a deserializer for a map. Nobody else has it.
 pub(crate) const NAME: &str = "$joblib_persist::MappedArray";
+
+/// Where a block lies in a map.
+#[cfg_attr(
+    not(feature = "mmap"),
+    allow(dead_code, reason = "nobody looks where there are no maps")
+)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    /// Whether its checksum follows it, as in a file.
+    pub(crate) has_checksum: bool,
+}
 
 /// How the arrays of a file are mapped: `mmap_mode` of `numpy` and of Python's `joblib.load`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

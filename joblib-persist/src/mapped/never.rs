@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::MmapMode;
+use super::{MmapMode, Place};
 use crate::error::Result;
 use crate::format::Description;
 
@@ -29,7 +29,7 @@ impl Map {
 
 pub(crate) fn offering<T>(
     map: Arc<Map>,
-    _offset: u64,
+    _place: Place,
     _description: Description,
     _visit: impl FnOnce() -> Result<T>,
 ) -> Result<T> {

@@ -4,14 +4,14 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::Map;
+use super::{Map, Place};
 use crate::error::{Error, Result};
 use crate::format::Description;
 
 /// A block of a mapped file.
 pub(super) struct Offer {
     pub(super) map: Arc<Map>,
-    pub(super) offset: u64,
+    pub(super) place: Place,
     pub(super) description: Description,
 }
 
@@ -28,11 +28,11 @@ thread_local! {
 /// Runs `visit` while the block is on offer. If it was refused, the reason is the result.
 pub(crate) fn offering<T>(
     map: Arc<Map>,
-    offset: u64,
+    place: Place,
     description: Description,
     visit: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let offer = Some(Offer { map, offset, description });
+    let offer = Some(Offer { map, place, description });
     COUNTER.with_borrow_mut(|counter| *counter = Counter { offer, refusal: None });
     let result = visit();
     let left = COUNTER.take();

@@ -157,6 +157,11 @@ impl<S: Sink> Encoder<S> {
             self.describe(tag::ARRAY, &description)?;
             return self.sink.block(&Block::of_slice(bytes));
         }
+        if bytes.len() >= BLOCK_MIN
+            && let Some(number) = self.sink.carry(&Block::of_slice(bytes))?
+        {
+            return self.carried(&Description::of_bytes(container, bytes.len())?, number);
+        }
         let buffer = self.sink.room(ITEM_MAX)?;
         buffer.push(tag);
         append_number(buffer, bytes.len() as u64);
@@ -171,12 +176,22 @@ impl<S: Sink> Encoder<S> {
             self.describe(tag::ARRAY, &description)?;
             return self.sink.block(block);
         }
+        if block.byte_len() >= BLOCK_MIN
+            && let Some(number) = self.sink.carry(block)?
+        {
+            return self.carried(&description, number);
+        }
         let buffer = self.describe(tag::SMALL, &description)?;
         buffer.reserve(block.byte_len());
         block.try_for_each_chunk(|chunk| {
             buffer.extend_from_slice(chunk);
             Ok(())
         })
+    }
+
+    fn carried(&mut self, description: &Description, number: u64) -> Result<()> {
+        self.describe(tag::CARRIED, description)?;
+        self.unsigned(number)
     }
 
     /// Leaves room for the elements if they are few.

@@ -15,6 +15,9 @@ pub(crate) trait Sink {
     /// Writes the block of the array whose item was appended last.
     fn block(&mut self, block: &Block<'_>) -> Result<()>;
 
+    /// Takes an array away to travel otherwise, and returns by which number it is found there.
+    fn carry(&mut self, block: &Block<'_>) -> Result<Option<u64>>;
+
     /// Which frame the next item will be in, if [`room`](Self::room) was made for it.
     fn frame(&self) -> u32;
 

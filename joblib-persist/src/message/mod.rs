@@ -18,6 +18,17 @@
 //! assert!(rest.is_empty());
 //! # Ok::<(), joblib_persist::Error>(())
 //! ```
+//!
+//! `encode_with` and `decode_with` (with the feature `mmap`, on Unix) let large arrays travel
+//! otherwise: in memory that both processes have mapped.
+
+#[cfg(all(feature = "mmap", unix))]
+mod carried;
+
+#[cfg(all(feature = "mmap", unix))]
+pub use crate::mapped::{Carried, Segment};
+#[cfg(all(feature = "mmap", unix))]
+pub use carried::{decode_with, encode_with};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,6 +86,11 @@ impl Sink for MessageSink<'_> {
 
     fn block(&mut self, _block: &Block<'_>) -> Result<()> {
         Err(Error::unwritable("messages have no blocks"))
+    }
+
+    #[inline]
+    fn carry(&mut self, _block: &Block<'_>) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     #[inline]
