@@ -1,7 +1,7 @@
 //! The seam between what runs when (above) and where it runs (below).
 
 use std::fmt::Debug;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::{Batch, NJobs, Result};
@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub kill: bool,
     /// Tasks are stopped at the [limit](Batch::time_limit) of their batch.
     pub timeout: bool,
+    /// No batch should have more tasks than this: workers are replaced after so many.
+    pub max_batch_len: Option<NonZeroU32>,
 }
 
 /// A place where tasks run.

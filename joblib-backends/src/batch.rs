@@ -85,6 +85,8 @@ pub enum Failure {
         status: String,
         /// How long the task had been running.
         after: Duration,
+        /// The most memory it was seen to have, in bytes; 0 if it ended before anyone looked.
+        peak_memory: u64,
     },
     /// The task took longer than its [limit](Batch::time_limit), and was stopped.
     TimedOut {
@@ -98,7 +100,7 @@ pub enum Failure {
 }
 
 /// Answers every task of `batch` with a refusal.
-#[cfg(any(feature = "processes", feature = "threads"))]
+#[cfg(any(all(feature = "processes", target_os = "linux"), feature = "threads"))]
 pub(crate) fn refuse(mut batch: Box<dyn Batch>, why: &str) {
     for task in 0..batch.len() {
         let message = why.to_owned();

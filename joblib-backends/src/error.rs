@@ -18,6 +18,13 @@ pub enum Error {
         text: String,
     },
 
+    /// A way to see arrays was written as something else.
+    #[error("`{text}` is no way to see arrays (known: `r` to read, `c` to copy on write, `none`)")]
+    BadArrayMode {
+        /// What was written.
+        text: String,
+    },
+
     /// No backend of that name is registered.
     #[error("no backend named `{name}` (known: {})", .known.join(", "))]
     UnknownBackend {

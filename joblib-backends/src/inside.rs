@@ -1,16 +1,24 @@
 //! Whether this process is a worker.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-static INSIDE: AtomicBool = AtomicBool::new(false);
+/// How many cores the tasks of this worker may use; zero in an ordinary process.
+static CORES: AtomicUsize = AtomicUsize::new(0);
 
-/// True in a worker process, where calls run in sequence: a worker starts no workers.
+/// True in a worker process, which starts no workers of its own.
 pub fn inside_worker() -> bool {
-    INSIDE.load(Relaxed)
+    worker_cores().is_some()
+}
+
+/// In a worker process: how many cores its tasks may use, which is its share of those that the
+/// outermost call was given; `None` in an ordinary process.
+pub fn worker_cores() -> Option<NonZeroUsize> {
+    NonZeroUsize::new(CORES.load(Relaxed))
 }
 
 /// Called once, before the first task.
 #[cfg(all(feature = "processes", target_os = "linux"))]
-pub(crate) fn set() {
-    INSIDE.store(true, Relaxed);
+pub(crate) fn set(cores: NonZeroUsize) {
+    CORES.store(cores.get(), Relaxed);
 }

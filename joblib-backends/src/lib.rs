@@ -31,7 +31,7 @@
 //!
 //! Threads cannot be killed, so a task that hangs on one holds it for ever. Worker processes need
 //! Linux 5.3 or newer with `/proc`, and run only functions of the executable itself, not of shared
-//! libraries. Workers are not limited in memory.
+//! libraries.
 //!
 //! # Features
 //!
@@ -51,6 +51,7 @@ mod cpus;
 mod error;
 mod inside;
 mod n_jobs;
+mod options;
 #[cfg(any(feature = "processes", feature = "threads"))]
 mod pools;
 #[cfg(all(feature = "processes", target_os = "linux"))]
@@ -63,13 +64,14 @@ mod threads;
 
 pub use backend::{Backend, CallId, Capabilities};
 pub use batch::{Batch, CallFn, Failure, Frame, Payload, Target};
-pub use cpus::cpu_count;
+pub use cpus::{cpu_count, physical_cpu_count};
 pub use error::{Error, Result};
-pub use inside::inside_worker;
+pub use inside::{inside_worker, worker_cores};
 pub use n_jobs::NJobs;
+pub use options::{ArrayMode, WorkerOptions};
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub use processes::Processes;
-pub use registry::{Factory, backend_by_name, backend_names, register_backend};
+pub use registry::{backend_by_name, backend_by_name_with, backend_names, register_backend};
 pub use sequential::Sequential;
 pub use shared::Shared;
 #[cfg(feature = "threads")]

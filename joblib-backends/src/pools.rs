@@ -1,7 +1,5 @@
-//! Pools that outlive a call: one per kind and number of workers, shared by the whole process.
+//! Pools that outlive a call: one per kind and key, shared by the whole process.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
@@ -12,26 +10,23 @@ pub(crate) trait Pool {
     fn is_open(&self) -> bool;
 }
 
-/// The pools of one kind, by their number of workers.
-pub(crate) struct Pools<P>(Mutex<BTreeMap<NonZeroUsize, Arc<P>>>);
+/// The pools of one kind, few enough to be searched one by one.
+pub(crate) struct Pools<K, P>(Mutex<Vec<(K, Arc<P>)>>);
 
-impl<P: Pool> Pools<P> {
+impl<K: PartialEq, P: Pool> Pools<K, P> {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(BTreeMap::new()))
+        Self(Mutex::new(Vec::new()))
     }
 
-    /// The pool of `workers`, made by `start` if there is none that is open.
-    pub(crate) fn get(
-        &self,
-        workers: NonZeroUsize,
-        start: impl FnOnce(NonZeroUsize) -> Result<P>,
-    ) -> Result<Arc<P>> {
+    /// The pool for `key`, made by `start` if there is none that is open.
+    pub(crate) fn get(&self, key: K, start: impl FnOnce(&K) -> Result<P>) -> Result<Arc<P>> {
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(&workers).filter(|pool| pool.is_open()) {
+        if let Some((_, pool)) = pools.iter().find(|(k, pool)| *k == key && pool.is_open()) {
             return Ok(Arc::clone(pool));
         }
-        let pool = Arc::new(start(workers)?);
-        let closed = pools.insert(workers, Arc::clone(&pool));
+        let pool = Arc::new(start(&key)?);
+        let closed: Vec<_> = pools.extract_if(.., |(_, pool)| !pool.is_open()).collect();
+        pools.push((key, Arc::clone(&pool)));
         drop(pools);
         // Outside the lock: the last owner of a closed pool waits for its workers.
         drop(closed);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::{Backend, Error, NJobs, Result, Sequential};
+use crate::{Backend, Error, NJobs, Result, Sequential, WorkerOptions};
 
 /// Makes a backend, or hands out a shared one: from the text the user chose it by (a name, or an
-/// address such as `dask://host:8786`) and the number of workers asked for.
-pub type Factory = Arc<dyn Fn(&str, NJobs) -> Result<Arc<dyn Backend>> + Send + Sync>;
+/// address such as `dask://host:8786`), the number of workers asked for, and what they shall be like.
+type Factory = Arc<dyn Fn(&str, NJobs, &WorkerOptions) -> Result<Arc<dyn Backend>> + Send + Sync>;
 
 /// Other names under which Python's users know our backends.
 const ALIASES: &[(&str, &str)] =
@@ -34,6 +34,20 @@ const ALIASES: &[(&str, &str)] =
 /// # Ok::<(), joblib_backends::Error>(())
 /// ```
 pub fn backend_by_name(name: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+    backend_by_name_with(name, n_jobs, &WorkerOptions::default())
+}
+
+/// The same, with workers as `options` say. Of our own backends only `"processes"` heeds them, and one
+/// that was registered does not see them.
+///
+/// # Errors
+///
+/// As [`backend_by_name`].
+pub fn backend_by_name_with(
+    name: &str,
+    n_jobs: NJobs,
+    options: &WorkerOptions,
+) -> Result<Arc<dyn Backend>> {
     let scheme = name.split_once("://").map_or(name, |(scheme, _)| scheme);
     let canonical = ALIASES
         .iter()
@@ -41,7 +55,7 @@ pub fn backend_by_name(name: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
         .map_or(scheme, |(_, canonical)| canonical);
     let factory = factories().get(canonical).cloned();
     match factory {
-        Some(factory) => factory(name, n_jobs),
+        Some(factory) => factory(name, n_jobs, options),
         None => Err(Error::UnknownBackend { name: name.to_owned(), known: backend_names() }),
     }
 }
@@ -51,7 +65,8 @@ pub fn register_backend(
     name: impl Into<String>,
     factory: impl Fn(&str, NJobs) -> Result<Arc<dyn Backend>> + Send + Sync + 'static,
 ) {
-    factories().insert(name.into(), Arc::new(factory));
+    let factory: Factory = Arc::new(move |address, n_jobs, _| factory(address, n_jobs));
+    factories().insert(name.into(), factory);
 }
 
 /// Every name a backend is registered under, sorted; without the aliases.
@@ -74,23 +89,23 @@ fn builtin() -> BTreeMap<String, Factory> {
     known
 }
 
-fn sequential(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+fn sequential(_: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>> {
     Sequential.effective_n_jobs(n_jobs)?;
     Ok(Arc::new(Sequential))
 }
 
 #[cfg(feature = "threads")]
-fn threads(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+fn threads(_: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>> {
     Ok(crate::Threads::shared(n_jobs.resolve(crate::cpu_count())?)?)
 }
 
 #[cfg(all(feature = "processes", target_os = "linux"))]
-fn processes(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
-    Ok(crate::Processes::shared(n_jobs.resolve(crate::cpu_count())?)?)
+fn processes(_: &str, n_jobs: NJobs, options: &WorkerOptions) -> Result<Arc<dyn Backend>> {
+    Ok(crate::Processes::shared_with(n_jobs.resolve(crate::cpu_count())?, options)?)
 }
 
 #[cfg(all(feature = "processes", not(target_os = "linux")))]
-fn processes(_: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
+fn processes(_: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>> {
     n_jobs.resolve(crate::cpu_count())?;
     Err(Error::Unsupported { backend: "processes", reason: "it needs Linux; use `threads`" })
 }
@@ -119,7 +134,7 @@ mod tests {
     fn the_factory_sees_the_whole_address() {
         register_backend("elsewhere", |address, n_jobs| {
             assert_eq!(address, "elsewhere://host:1");
-            sequential(address, n_jobs)
+            sequential(address, n_jobs, &WorkerOptions::default())
         });
         assert!(backend_by_name("elsewhere://host:1", NJobs::from(1)).is_ok());
     }

@@ -58,8 +58,8 @@ impl Threads {
     ///
     /// [`Error::Start`] if the system refuses that many threads.
     pub fn shared(workers: NonZeroUsize) -> Result<Arc<Self>> {
-        static POOLS: Pools<Threads> = Pools::new();
-        POOLS.get(workers, Self::new)
+        static POOLS: Pools<NonZeroUsize, Threads> = Pools::new();
+        POOLS.get(workers, |workers| Self::new(*workers))
     }
 }
 

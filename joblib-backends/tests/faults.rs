@@ -13,6 +13,9 @@ mod deaths;
 /// What a task finds in its process.
 #[path = "faults/inside.rs"]
 mod inside;
+/// What was wanted of workers.
+#[path = "faults/options.rs"]
+mod options;
 /// What becomes of workers when their parent ends.
 #[path = "faults/orphans.rs"]
 mod orphans;

@@ -112,8 +112,12 @@ impl fmt::Display for TaskError {
         match &self.failure {
             Failure::Panic { message } => write!(f, "panicked: {message}"),
             Failure::Codec { message } | Failure::Refused { message } => f.write_str(message),
-            Failure::WorkerDied { worker, status, after } => {
-                write!(f, "worker process {worker} died, {status}, after {}", Rounded(*after))
+            Failure::WorkerDied { worker, status, after, peak_memory } => {
+                write!(f, "worker process {worker} died, {status}, after {}", Rounded(*after))?;
+                match peak_memory >> 20 {
+                    0 => Ok(()),
+                    mebibytes => write!(f, ", with at most {mebibytes} MiB of memory"),
+                }
             }
             Failure::NotRun => f.write_str("the backend kept handing it back without running it"),
             Failure::Lost => f.write_str("the backend dropped it without an answer"),
@@ -145,10 +149,12 @@ mod tests {
             worker: 1234,
             status: "signal 9 (SIGKILL)".into(),
             after: Duration::from_micros(12_300),
+            peak_memory: 3 << 30,
         };
         assert_eq!(
             TaskError::new(7, Some("my_crate::simulate"), failure).to_string(),
-            "task 7 (`my_crate::simulate`): worker process 1234 died, signal 9 (SIGKILL), after 12 ms"
+            "task 7 (`my_crate::simulate`): worker process 1234 died, signal 9 (SIGKILL), after 12 ms, \
+             with at most 3072 MiB of memory"
         );
     }
 

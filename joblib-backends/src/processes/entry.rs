@@ -5,9 +5,12 @@
 use std::ffi::{c_char, c_int};
 use std::fs::OpenOptions;
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 
 use super::image::Image;
+use super::peak::peak_memory;
 use super::status::Page;
 use super::{sys, worker};
 
@@ -31,16 +34,26 @@ pub(super) struct Invitation {
     pub(super) parent: u32,
     /// The parent's descriptor of the status page.
     pub(super) page: i32,
+    /// How many cores its tasks may use.
+    pub(super) cores: NonZeroUsize,
+    /// How many bytes of its own memory it may have; 0: as many as the system gives.
+    pub(super) memory_limit: u64,
 }
 
 impl Invitation {
     pub(super) fn to_text(self) -> String {
-        format!("{}:{}", self.parent, self.page)
+        format!("{}:{}:{}:{}", self.parent, self.page, self.cores, self.memory_limit)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (parent, page) = text.split_once(':')?;
-        Some(Self { parent: parent.parse().ok()?, page: page.parse().ok()? })
+        let mut parts = text.split(':');
+        let invitation = Self {
+            parent: parts.next()?.parse().ok()?,
+            page: parts.next()?.parse().ok()?,
+            cores: parts.next()?.parse().ok()?,
+            memory_limit: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(invitation)
     }
 
     /// The invitation in the environment, if this very process is meant and not one of its
@@ -66,23 +79,60 @@ extern "C" fn enter(argc: c_int, argv: *const *const c_char, envp: *const *const
     unsafe { std::env::remove_var(VARIABLE) };
     // SAFETY: as the runtime does before `main`: a closed pipe is an error, not a death.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    crate::inside::set();
+    outlive_interrupts();
+    crate::inside::set(invitation.cores);
+    sys::limit_memory(invitation.memory_limit);
     run_later_constructors(argc, argv, envp);
     match set_up(invitation) {
-        Ok((socket, page)) => worker::work(socket, page),
+        Ok((socket, page, watch)) => {
+            let watch = WATCH.get_or_init(|| watch);
+            last_words();
+            worker::work(socket, page, watch)
+        }
         // The parent reports the code; the user's stderr is not ours before the handshake.
         Err(_) => sys::exit_now(SET_UP_FAILED),
     }
 }
 
-fn set_up(invitation: Invitation) -> io::Result<(OwnedFd, Page)> {
+/// Ctrl-C reaches every process of the terminal; what it means is the parent's business, and if that
+/// ends, so does the worker. What a task starts is not affected, because a handler, unlike an ignored
+/// signal, does not outlast `exec`.
+fn outlive_interrupts() {
+    extern "C" fn nothing(_: c_int) {}
+    // SAFETY: a handler that does nothing is safe at any moment. `signal` makes interrupted calls
+    // start again. What was ignored before stays so.
+    unsafe {
+        if libc::signal(libc::SIGINT, nothing as extern "C" fn(c_int) as libc::sighandler_t)
+            == libc::SIG_IGN
+        {
+            libc::signal(libc::SIGINT, libc::SIG_IGN);
+        }
+    }
+}
+
+/// A second view of the status page, for the thread that does not run tasks.
+static WATCH: OnceLock<Page> = OnceLock::new();
+
+/// Whoever aborts, because of the memory limit for instance, still tells how much memory it had.
+fn last_words() {
+    extern "C" fn tell(_: c_int) {
+        if let Some(page) = WATCH.get() {
+            page.set_peak_memory(peak_memory());
+        }
+    }
+    // SAFETY: the handler allocates nothing, takes no lock and writes an atomic. When it returns,
+    // `abort` goes on and ends the process.
+    unsafe { libc::signal(libc::SIGABRT, tell as extern "C" fn(c_int) as libc::sighandler_t) };
+}
+
+fn set_up(invitation: Invitation) -> io::Result<(OwnedFd, Page, Page)> {
     let socket = take_stdin()?;
-    let Invitation { parent, page } = invitation;
+    let Invitation { parent, page, .. } = invitation;
     let page =
         OpenOptions::new().read(true).write(true).open(format!("/proc/{parent}/fd/{page}"))?;
     // SAFETY: the name is a C string; it is what `ps` and `top` show.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"joblib-worker".as_ptr()) };
-    Ok((socket, Page::map(page.as_fd())?))
+    Ok((socket, Page::map(page.as_fd())?, Page::map(page.as_fd())?))
 }
 
 /// Moves the socket away from descriptor 0, where tasks may read, and puts `/dev/null` there.
@@ -123,9 +173,10 @@ mod tests {
 
     #[test]
     fn an_invitation_comes_back() {
-        let invitation = Invitation { parent: 12, page: 3 };
+        let cores = NonZeroUsize::new(2).unwrap();
+        let invitation = Invitation { parent: 12, page: 3, cores, memory_limit: 1 << 40 };
         assert_eq!(Invitation::parse(&invitation.to_text()), Some(invitation));
-        for wrong in ["", "1", "12:", ":3", "12:3:4", "a:b"] {
+        for wrong in ["", "1", "12:3", "12:3:0:0", "12:3:4:", "12:3:4:5:6", "a:b:c:d"] {
             assert_eq!(Invitation::parse(wrong), None, "{wrong}");
         }
     }

@@ -5,16 +5,19 @@ use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::image::Image;
+use super::preparation::Preparation;
 use super::process::{Process, StartError};
 use super::queue::{Next, Queue};
 use super::session::{End, Session};
 use super::sys::{self, Awaited, Ready};
 use super::worker::panic_message;
-use crate::Batch;
 use crate::batch::refuse;
 use crate::codec::explain;
+use crate::options::Lifetime;
+use crate::{Batch, Target};
 
 /// So many workers in a row that died before they had done anything are a reason to give up.
 const STILLBORN: u32 = 3;
@@ -32,13 +35,16 @@ pub(super) fn is_feeder() -> bool {
 }
 
 pub(super) struct Feeder {
-    pub(super) queue: Arc<Queue>,
+    queue: Arc<Queue>,
     /// Which feeder of the queue this is.
-    pub(super) index: usize,
+    index: usize,
     /// The number of workers in the pool.
-    pub(super) workers: usize,
-    pub(super) session: Option<Session>,
-    pub(super) stillborn: u32,
+    workers: usize,
+    lifetime: Lifetime,
+    session: Option<Session>,
+    stillborn: u32,
+    /// Since when the worker has nothing to do.
+    idle_since: Option<Instant>,
 }
 
 /// Whether a feeder goes on.
@@ -48,6 +54,10 @@ enum Turn {
 }
 
 impl Feeder {
+    pub(super) fn new(queue: Arc<Queue>, index: usize, workers: usize, lifetime: Lifetime) -> Self {
+        Self { queue, index, workers, lifetime, session: None, stillborn: 0, idle_since: None }
+    }
+
     /// Feeds until the pool is closed.
     pub(super) fn run(mut self) {
         FEEDING.set(true);
@@ -67,7 +77,13 @@ impl Feeder {
 
     /// Takes what there is to take, then waits for something to happen, and handles it.
     fn turn(&mut self) -> Turn {
-        while self.has_room() {
+        loop {
+            if self.session.as_ref().is_some_and(Session::is_worn) {
+                self.leave();
+            }
+            if !self.has_room() {
+                break;
+            }
             match self.queue.next(self.index, self.load()) {
                 Next::Run(batch) => self.send(batch),
                 Next::Wait => break,
@@ -99,16 +115,34 @@ impl Feeder {
         };
         let session = match self.session.take() {
             Some(session) => Ok(session),
-            None => Process::start(self.workers).map(Session::new),
+            None => self.start(),
         };
-        match session {
-            Ok(session) => {
-                let session = self.session.insert(session);
-                session.enqueue(batch, function, target.fingerprint);
-                session.flush();
-            }
-            Err(error) => self.give_up(Some(batch), &start_failed(&error)),
+        let session = match session {
+            Ok(session) => self.session.insert(session),
+            Err(why) => return self.give_up(Some(batch), &why),
+        };
+        if session.accepts(batch.len()) {
+            session.enqueue(batch, function, target.fingerprint);
+            session.flush();
+        } else {
+            put_back(&self.queue, batch);
         }
+    }
+
+    /// Starts a worker, and has it prepare itself.
+    fn start(&self) -> Result<Session, String> {
+        let process =
+            Process::start(self.workers, &self.lifetime).map_err(|error| start_failed(&error))?;
+        let mut session = Session::new(process, self.lifetime.max_tasks);
+        if let Some(initializer) = &self.lifetime.initializer {
+            let Target { call, fingerprint, name } = initializer.function;
+            let function = Image::of_this_process().offset_of(call).ok_or_else(|| foreign(name))?;
+            let queue = Arc::clone(&self.queue);
+            let first = Preparation { initializer: initializer.clone(), queue };
+            session.prepare(Box::new(first), function, fingerprint);
+            session.flush();
+        }
+        Ok(session)
     }
 
     /// Waits until the worker, the socket or the bell has something, and handles it.
@@ -119,10 +153,15 @@ impl Feeder {
             bell.answer();
             return;
         };
+        let mut awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
         if session.load() == 0 {
             session.rest();
+            let idle = self.idle_since.get_or_insert_with(Instant::now).elapsed();
+            awaited.timeout = self.lifetime.idle_timeout.map(|limit| limit.saturating_sub(idle));
+        } else {
+            self.idle_since = None;
         }
-        let ready = sys::wait(Awaited { bell: Some(bell.as_fd()), ..session.awaited() });
+        let ready = sys::wait(session.awaited(awaited));
         if ready.rung {
             bell.answer();
             if self.obey() {
@@ -131,7 +170,15 @@ impl Feeder {
         }
         if let Some(end) = self.exchange(ready) {
             self.settle(end);
+        } else if self.has_idled() && !ready.rung {
+            self.leave();
         }
+    }
+
+    /// Whether the worker had nothing to do for so long that it may leave.
+    fn has_idled(&self) -> bool {
+        let idle = self.idle_since.filter(|_| self.load() == 0);
+        idle.zip(self.lifetime.idle_timeout).is_some_and(|(since, limit)| since.elapsed() >= limit)
     }
 
     /// Does what the pool has told this feeder; true if the worker is to be killed.
@@ -192,6 +239,7 @@ impl Feeder {
     }
 
     fn leave(&mut self) {
+        self.idle_since = None;
         match self.session.take() {
             Some(session) if session.load() == 0 => session.leave(),
             Some(session) => session.kill(),
@@ -233,14 +281,14 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn feeder(queue: &Arc<Queue>) -> Feeder {
-        Feeder { queue: Arc::clone(queue), index: 0, workers: 1, session: None, stillborn: 0 }
+        Feeder::new(Arc::clone(queue), 0, 1, Lifetime::default())
     }
 
     #[test]
     fn a_death_is_noticed_even_if_something_keeps_the_socket_open() {
         let mut feeder = feeder(&Arc::new(Queue::new(1).unwrap()));
         // What stays behind reads the socket, and ends when the session does.
-        let mut session = Session::new(impostor("exec 3<&0; cat <&3 >/dev/null & exit 4"));
+        let mut session = Session::new(impostor("exec 3<&0; cat <&3 >/dev/null & exit 4"), None);
         let (answer, answers) = channel();
         session.enqueue(Box::new(Two(answer)), 0, 0);
         feeder.session = Some(session);
@@ -262,7 +310,7 @@ mod tests {
         let mut batch: Option<Box<dyn Batch>> = Some(Box::new(Two(answer)));
         for _ in 0..STILLBORN {
             assert!(queue.is_open());
-            let mut session = Session::new(impostor("exit 9"));
+            let mut session = Session::new(impostor("exit 9"), None);
             session.enqueue(batch.take().unwrap(), 0, 0);
             feeder.session = Some(session);
             feeder.settle(End::Closed);

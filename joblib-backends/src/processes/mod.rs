@@ -6,6 +6,8 @@ mod entry;
 mod feeder;
 mod image;
 mod inbox;
+mod peak;
+mod preparation;
 mod process;
 mod queue;
 mod segment;
@@ -22,8 +24,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::batch::refuse;
+use crate::options::Lifetime;
 use crate::pools::{Pool, Pools};
-use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_count, inside_worker};
+use crate::{
+    Backend, Batch, CallId, Capabilities, Error, NJobs, Result, WorkerOptions, cpu_count,
+    inside_worker,
+};
 use feeder::Feeder;
 use queue::Queue;
 pub(crate) use segment::{Place, Segment, shared_at};
@@ -50,6 +56,7 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 pub struct Processes {
     queue: Arc<Queue>,
     workers: NonZeroUsize,
+    options: WorkerOptions,
 }
 
 impl Processes {
@@ -61,6 +68,15 @@ impl Processes {
     /// [`Error::InsideWorker`] in a worker; [`Error::Unsupported`] if this code does not lie in
     /// the main executable; [`Error::Start`] if the system refuses threads or descriptors.
     pub fn new(workers: NonZeroUsize) -> Result<Self> {
+        Self::with_options(workers, &WorkerOptions::default())
+    }
+
+    /// The same, with workers as `options` say.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_options(workers: NonZeroUsize, options: &WorkerOptions) -> Result<Self> {
         if inside_worker() || entry::Invitation::of_this_process().is_some() {
             return Err(Error::InsideWorker);
         }
@@ -71,12 +87,12 @@ impl Processes {
                          have to be",
             });
         }
-        let queue = start(workers.get()).map_err(|error| Error::Start {
+        let queue = start(workers.get(), &options.workers).map_err(|error| Error::Start {
             backend: "processes",
             workers: workers.get(),
             source: Box::new(error),
         })?;
-        Ok(Self { queue, workers })
+        Ok(Self { queue, workers, options: options.clone() })
     }
 
     /// The process-wide pool of `workers` processes, made at the first request and then kept.
@@ -85,17 +101,27 @@ impl Processes {
     ///
     /// As [`new`](Self::new).
     pub fn shared(workers: NonZeroUsize) -> Result<Arc<Self>> {
-        static POOLS: Pools<Processes> = Pools::new();
-        POOLS.get(workers, Self::new)
+        Self::shared_with(workers, &WorkerOptions::default())
+    }
+
+    /// The process-wide pool of such workers.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn shared_with(workers: NonZeroUsize, options: &WorkerOptions) -> Result<Arc<Self>> {
+        static POOLS: Pools<(NonZeroUsize, WorkerOptions), Processes> = Pools::new();
+        POOLS.get((workers, options.clone()), |(workers, options)| {
+            Self::with_options(*workers, options)
+        })
     }
 }
 
 /// Starts the feeders. Workers start when they are needed.
-fn start(workers: usize) -> io::Result<Arc<Queue>> {
+fn start(workers: usize, lifetime: &Lifetime) -> io::Result<Arc<Queue>> {
     let queue = Arc::new(Queue::new(workers)?);
     for index in 0..workers {
-        let feeder =
-            Feeder { queue: Arc::clone(&queue), index, workers, session: None, stillborn: 0 };
+        let feeder = Feeder::new(Arc::clone(&queue), index, workers, lifetime.clone());
         let thread = thread::Builder::new().name(format!("joblib-feeder-{index}"));
         if let Err(error) = thread.spawn(move || feeder.run()) {
             drop(queue.kill());
@@ -123,7 +149,12 @@ impl Backend for Processes {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { shared_memory: false, kill: true, timeout: true }
+        Capabilities {
+            shared_memory: false,
+            kill: true,
+            timeout: true,
+            max_batch_len: self.options.workers.max_tasks,
+        }
     }
 
     /// As many as asked for, but no more than the pool has.

@@ -1,6 +1,7 @@
 //! A worker process as its parent sees it: started, greeted, ended.
 
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -13,6 +14,7 @@ use super::status::{self, Page};
 use super::sys::{self, Awaited};
 use super::wire::{self, HANDSHAKE};
 use crate::cpu_count;
+use crate::options::Lifetime;
 
 /// How long a worker may take from its start to the handshake. It usually takes 2 ms.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -20,7 +22,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Libraries that start threads of their own take their number from these variables. As loky
-/// does, workers get their share of the cores, unless the user has set the variable.
+/// does, workers get their share of the cores, unless the user has set the variable or asked for another.
 const INNER_THREADS: [&str; 8] = [
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -62,12 +64,18 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts this executable again, as one of `workers`.
-    pub(super) fn start(workers: usize) -> Result<Self, StartError> {
+    pub(super) fn start(workers: usize, lifetime: &Lifetime) -> Result<Self, StartError> {
         let memory = sys::shared_memory(status::LEN).map_err(StartError::Memory)?;
         let page = Page::map(memory.as_fd()).map_err(StartError::Memory)?;
         let (near, far) = UnixStream::pair().map_err(StartError::Spawn)?;
-        let invitation = Invitation { parent: std::process::id(), page: memory.as_raw_fd() };
-        let child = command(invitation, workers)
+        let invitation = Invitation {
+            parent: std::process::id(),
+            page: memory.as_raw_fd(),
+            // One of so many workers has one of so many cores, unless it was given more.
+            cores: lifetime.inner_threads.unwrap_or(NonZeroUsize::MIN),
+            memory_limit: lifetime.memory_limit.unwrap_or(0),
+        };
+        let child = command(invitation, workers, lifetime.inner_threads)
             .stdin(Stdio::from(OwnedFd::from(far)))
             .spawn()
             .map_err(StartError::Spawn)?;
@@ -110,10 +118,9 @@ impl Process {
         self.socket.as_fd()
     }
 
-    /// What to wait for: something to read, or the end of the process.
-    pub(super) fn awaited(&self) -> Awaited<'_> {
-        let (socket, process) = (Some(self.socket.as_fd()), Some(self.handle.as_fd()));
-        Awaited { socket, process, ..Awaited::default() }
+    /// What can be waited for to see its end.
+    pub(super) fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
     }
 
     /// Kills the process if it still runs, and says how it ended. That a process has closed its
@@ -138,15 +145,16 @@ impl Drop for Process {
     }
 }
 
-fn command(invitation: Invitation, workers: usize) -> Command {
+fn command(invitation: Invitation, workers: usize, threads: Option<NonZeroUsize>) -> Command {
     let mut command = Command::new("/proc/self/exe");
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
     command.env(entry::VARIABLE, invitation.to_text());
-    let share = (cpu_count().get() / workers.max(1)).max(1).to_string();
+    let share = (cpu_count().get() / workers.max(1)).max(1);
+    let share = threads.map_or(share, NonZeroUsize::get).to_string();
     for variable in INNER_THREADS {
-        if std::env::var_os(variable).is_none() {
+        if threads.is_some() || std::env::var_os(variable).is_none() {
             command.env(variable, &share);
         }
     }

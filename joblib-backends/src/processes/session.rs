@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -41,10 +42,23 @@ pub(super) struct Session {
     inbox: Inbox,
     /// Whether the worker has ever answered.
     answered: bool,
+    /// Whether its first batch is its preparation, and not one of the pool's.
+    prepares: bool,
+    wear: Wear,
+}
+
+/// How many tasks the worker was given, and may be.
+#[derive(Clone, Copy, Debug)]
+struct Wear {
+    tasks: u32,
+    limit: Option<NonZeroU32>,
+    /// The next batch would have been too much.
+    full: bool,
 }
 
 impl Session {
-    pub(super) fn new(process: Process) -> Self {
+    /// With a worker that may be given so many tasks.
+    pub(super) fn new(process: Process, max_tasks: Option<NonZeroU32>) -> Self {
         Self {
             process,
             flights: VecDeque::with_capacity(DEPTH),
@@ -53,13 +67,21 @@ impl Session {
             written: 0,
             inbox: Inbox::default(),
             answered: false,
+            prepares: false,
+            wear: Wear { tasks: 0, limit: max_tasks, full: false },
         }
     }
 
-    /// What to wait for.
-    pub(super) fn awaited(&self) -> Awaited<'_> {
-        let (output, timeout) = (self.has_output(), self.doom().map(|(left, _)| left));
-        Awaited { output, timeout, ..self.process.awaited() }
+    /// What to wait for, besides `others`.
+    pub(super) fn awaited<'a>(&'a self, others: Awaited<'a>) -> Awaited<'a> {
+        let doom = self.doom().map(|(left, _)| left);
+        Awaited {
+            socket: Some(self.process.socket()),
+            output: self.has_output(),
+            process: Some(self.process.handle()),
+            timeout: doom.or(others.timeout),
+            ..others
+        }
     }
 
     /// How many batches are under way.
@@ -70,8 +92,39 @@ impl Session {
     /// Whether a further batch may be sent. Behind one that was taken back none is sent while
     /// another runs: the worker tells only two consecutive numbers apart.
     pub(super) fn has_room(&self) -> bool {
+        if self.wear.full || self.is_preparing() {
+            return false;
+        }
         let last = self.flights.back().map(|flight| flight.number);
         last.is_none_or(|last| last == self.sent && self.flights.len() < DEPTH)
+    }
+
+    fn is_preparing(&self) -> bool {
+        self.prepares && self.flights.front().is_some_and(|flight| flight.number == 1)
+    }
+
+    /// Whether a batch of `len` tasks may be sent: not to a worker that is preparing itself, nor to
+    /// one that would have run too many. A new one runs any.
+    pub(super) fn accepts(&mut self, len: u32) -> bool {
+        if self.is_preparing() {
+            return false;
+        }
+        let (tasks, limit) = (self.wear.tasks, self.wear.limit.map_or(u32::MAX, NonZeroU32::get));
+        self.wear.full = tasks > 0 && tasks.saturating_add(len) > limit;
+        !self.wear.full
+    }
+
+    /// Whether the worker is to be replaced now.
+    pub(super) fn is_worn(&self) -> bool {
+        let used_up = self.wear.limit.is_some_and(|limit| self.wear.tasks >= limit.get());
+        self.flights.is_empty() && (used_up || self.wear.full)
+    }
+
+    /// Sends what the worker shall do before its first batch.
+    pub(super) fn prepare(&mut self, batch: Box<dyn Batch>, function: u64, fingerprint: u64) {
+        self.prepares = true;
+        self.enqueue(batch, function, fingerprint);
+        self.wear.tasks = 0;
     }
 
     fn has_output(&self) -> bool {
@@ -82,6 +135,7 @@ impl Session {
     /// answers come in order.
     pub(super) fn enqueue(&mut self, batch: Box<dyn Batch>, function: u64, fingerprint: u64) {
         self.sent += 1;
+        self.wear.tasks = self.wear.tasks.saturating_add(batch.len());
         self.process.page.offer(self.sent);
         let out = &mut self.outbox;
         let start = out.bytes.len();
@@ -326,7 +380,10 @@ impl Flight {
                 (End::TimedOut, Some(limit)) if after >= limit => Failure::TimedOut { after },
                 // It began when the one before, which was late, had just ended after all.
                 (End::TimedOut, _) => Failure::NotRun,
-                _ => Failure::WorkerDied { worker, status: status.to_owned(), after },
+                _ => {
+                    let (status, peak_memory) = (status.to_owned(), process.page.peak_memory());
+                    Failure::WorkerDied { worker, status, after, peak_memory }
+                }
             }));
         }
         while !self.is_complete() {
@@ -391,7 +448,7 @@ pub(super) mod tests {
     /// What two tasks are answered if the worker, having begun both, sends the bytes `said`.
     fn answers_after(said: &[u8]) -> Vec<(u32, Answer)> {
         let escaped: String = said.iter().map(|byte| format!("\\{byte:03o}")).collect();
-        let mut session = Session::new(impostor(&format!("printf '{escaped}' >&0")));
+        let mut session = Session::new(impostor(&format!("printf '{escaped}' >&0")), None);
         let (answer, answers) = channel();
         session.enqueue(Box::new(Two(answer)), 0, 0);
         assert!(session.process.page.claim(1));

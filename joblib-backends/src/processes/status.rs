@@ -27,6 +27,7 @@ struct Words {
     since: AtomicU64,
     journal: AtomicU64,
     claims: [AtomicU64; 2],
+    peak_memory: AtomicU64,
 }
 
 /// The states of a claim, with the number of the batch in the upper bits: an even word is free to
@@ -50,6 +51,8 @@ pub(super) struct Page {
 // SAFETY: the words are atomics; the journal is written only through `&mut self` by the worker and
 // read by the parent only after the worker has died.
 unsafe impl Send for Page {}
+// SAFETY: through `&self` only the atomics are written.
+unsafe impl Sync for Page {}
 
 /// What a worker was doing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -133,6 +136,16 @@ impl Page {
 
     fn claim_of(&self, batch: u64) -> &AtomicU64 {
         &self.words().claims[(batch % 2) as usize]
+    }
+
+    /// Worker: it has had that many bytes of memory at once.
+    pub(super) fn set_peak_memory(&self, bytes: u64) {
+        self.words().peak_memory.store(bytes, Relaxed);
+    }
+
+    /// Parent: what the worker has told of that last.
+    pub(super) fn peak_memory(&self) -> u64 {
+        self.words().peak_memory.load(Relaxed)
     }
 
     /// Worker: appends the pieces of one answer to the journal; false if they do not fit.

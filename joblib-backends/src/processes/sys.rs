@@ -185,6 +185,16 @@ pub(super) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// From now on this process gets no more than `bytes` of memory of its own; 0 is no limit. What it
+/// shares with others does not count.
+pub(super) fn limit_memory(bytes: u64) {
+    if bytes > 0 {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: a valid limit. Lowering one is always allowed.
+        unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
+    }
+}
+
 /// The name of a signal, as `kill -l` has it.
 pub(super) fn signal_name(signal: i32) -> &'static str {
     match signal {

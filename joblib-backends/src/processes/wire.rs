@@ -211,7 +211,12 @@ mod tests {
             Failure::Panic { message: message() },
             Failure::Codec { message: message() },
             Failure::Refused { message: message() },
-            Failure::WorkerDied { worker: 1, status: message(), after: Duration::from_millis(3) },
+            Failure::WorkerDied {
+                worker: 1,
+                status: message(),
+                after: Duration::from_millis(3),
+                peak_memory: 1 << 33,
+            },
             Failure::NotRun,
             Failure::Lost,
         ] {

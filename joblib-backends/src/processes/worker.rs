@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::image::Image;
 use super::inbox::{Inbox, KEEP};
+use super::peak::peak_memory;
 use super::segment;
 use super::status::Page;
 use super::sys::{self, Mode};
@@ -22,15 +23,17 @@ use crate::{CallFn, Failure, Frame, Payload};
 const STACK: usize = 8 << 20;
 /// How long an orphan may take to leave by itself.
 const LEAVE: Duration = Duration::from_millis(50);
-/// How long a shared value may outlive its last user.
-const TIDY: Duration = Duration::from_secs(1);
+/// How often a worker looks after itself: how long a shared value may outlive its last user, and how
+/// old the memory mark may be that a dead worker leaves.
+const TIDY: Duration = Duration::from_millis(100);
 
 /// Serves the parent at the other end of `socket` and never returns.
 ///
 /// A thread of its own runs the tasks (with a name for panic messages), and this one only waits
 /// for the parent to hang up, so that a worker dies with its parent even in the middle of a task.
-/// Once a second it looks whether shared values can be forgotten.
-pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
+/// Now and then it tells in its page, `watch`, how much memory there is in use, and looks whether
+/// shared values can be forgotten.
+pub(super) fn work(socket: OwnedFd, page: Page, watch: &Page) -> ! {
     let served = socket.try_clone().and_then(|socket| {
         thread::Builder::new().name("joblib-worker".into()).stack_size(STACK).spawn(move || {
             let code = i32::from(serve(socket, page).is_err());
@@ -39,6 +42,7 @@ pub(super) fn work(socket: OwnedFd, page: Page) -> ! {
     });
     if served.is_ok() {
         while !sys::wait_for_hangup(socket.as_fd(), TIDY) {
+            watch.set_peak_memory(peak_memory());
             segment::forget_gone(sys::parent_id());
         }
         // Between two tasks the other thread sees the end, too, and leaves in good order.

@@ -5,7 +5,7 @@ use joblib_backends::{Failure, Frame, Payload};
 use crate::support::{call, one_worker, pid};
 
 /// Ends the worker in the way the argument names; returns other arguments.
-fn die(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+pub(crate) fn die(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
     let how: String = input.read()?;
     match how.as_str() {
         "exit" => std::process::exit(0),
