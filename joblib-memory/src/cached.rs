@@ -2,14 +2,19 @@
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::{Arc, Once};
+use std::time::Duration;
 
+use joblib_persist::{Compression, MmapMode};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::hash::Arguments;
 use crate::lookup::{Asked, Found, Pending};
+use crate::options::Options;
 use crate::outcome::Outcome;
-use crate::{Digest, Function, Memory, Result};
+use crate::{Digest, EntryInfo, Evicted, Function, Memory, Metadata, Result};
 
 /// A function whose results are stored, from [`Memory::cache`] or [`Memory::try_cache`].
 ///
@@ -30,15 +35,27 @@ pub struct CachedFn<F, A: ?Sized, O> {
     memory: Memory,
     function: Function,
     code: Digest,
+    options: Option<Arc<Options>>,
     compute: F,
+    created: &'static Location<'static>,
+    announced: Once,
     signature: PhantomData<fn(&A) -> O>,
 }
 
 impl<F, A: ?Sized, O> CachedFn<F, A, O> {
+    #[track_caller]
     pub(crate) fn new(memory: Memory, name: &str, compute: F) -> Self {
-        let function = Function::new(name);
-        let code = version_digest("");
-        Self { memory, function, code, compute, signature: PhantomData }
+        let (function, created) = (Function::new(name), Location::caller());
+        Self {
+            memory,
+            function,
+            code: version_digest(""),
+            options: None,
+            compute,
+            created,
+            announced: Once::new(),
+            signature: PhantomData,
+        }
     }
 
     /// Names the version of the code: results of another version are not found, and are found
@@ -46,6 +63,68 @@ impl<F, A: ?Sized, O> CachedFn<F, A, O> {
     #[must_use]
     pub fn version(self, version: impl Display) -> Self {
         Self { code: version_digest(&version.to_string()), ..self }
+    }
+
+    /// Counts code that this function relies on as its own: the `CODE` of functions with an
+    /// attribute, or [`Digest::of`] anything. To be said after [`version`](Self::version).
+    #[must_use]
+    pub fn depends(self, code: &[Digest]) -> Self {
+        Self { code: Digest::combine(self.code, code), ..self }
+    }
+
+    /// As [`MemoryBuilder::compress`](crate::MemoryBuilder::compress), for this function.
+    #[must_use]
+    pub fn compress(self, compression: impl Into<Compression>) -> Self {
+        self.with(|options| options.compress(compression))
+    }
+
+    /// As [`MemoryBuilder::mmap_mode`](crate::MemoryBuilder::mmap_mode), for this function.
+    #[must_use]
+    pub fn mmap_mode(self, mode: impl Into<Option<MmapMode>>) -> Self {
+        self.with(|options| options.mmap_mode(mode))
+    }
+
+    /// As [`MemoryBuilder::verbose`](crate::MemoryBuilder::verbose), for this function.
+    #[must_use]
+    pub fn verbose(self, level: u8) -> Self {
+        self.with(|options| options.verbose(level))
+    }
+
+    /// As [`MemoryBuilder::expires_after`](crate::MemoryBuilder::expires_after), for this function.
+    #[must_use]
+    pub fn expires_after(self, age: impl Into<Option<Duration>>) -> Self {
+        self.with(|options| options.expires_after(age))
+    }
+
+    /// As [`MemoryBuilder::validate`](crate::MemoryBuilder::validate), for this function.
+    #[must_use]
+    pub fn validate(self, accept: impl Fn(&Metadata) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.validate(accept))
+    }
+
+    fn with(self, change: impl FnOnce(Options) -> Options) -> Self {
+        let Some(inner) = self.memory.inner() else { return self };
+        let options = self.options.as_ref().unwrap_or(&inner.options);
+        let options = Some(Arc::new(change((**options).clone())));
+        Self { options, ..self }
+    }
+
+    /// All results of this function, those of other versions included.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be listed.
+    pub fn entries(&self) -> Result<Vec<EntryInfo>> {
+        self.memory.entries_of(&self.function)
+    }
+
+    /// Forgets the results of other versions.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be listed or an entry cannot be deleted.
+    pub fn clear_stale(&self) -> Result<Evicted> {
+        self.memory.clear_stale_of(&self.function, self.code)
     }
 
     /// Forgets all results of this function, those of other versions included.
@@ -107,7 +186,10 @@ where
     }
 
     fn asked(&self) -> Asked<'_> {
-        Asked::new(&self.memory, &self.function, self.code, true)
+        if let Some(inner) = self.memory.inner() {
+            self.announced.call_once(|| inner.named(&self.function, self.code, self.created));
+        }
+        Asked::new(&self.memory, &self.function, self.code, true).options(self.options.clone())
     }
 
     fn arguments(argument: &A) -> Arguments {

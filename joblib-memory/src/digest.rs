@@ -25,6 +25,13 @@ impl Digest {
         self.0
     }
 
+    /// The digest of any bytes, for `depends`: of a file that a function relies on, say, as
+    /// `Digest::of(include_bytes!("kernel.cu"))`.
+    #[must_use]
+    pub const fn of(bytes: &[u8]) -> Self {
+        Self(xxh3_128(bytes))
+    }
+
     /// The digest of `own` code that depends on code with the digests `depends`, order counting.
     pub(crate) const fn combine(own: Self, depends: &[Self]) -> Self {
         let mut combined = own;

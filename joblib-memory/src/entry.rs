@@ -3,15 +3,17 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Read, Seek, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use joblib_compress::{DecodeOptions, Registry};
 use joblib_persist::{LoadOptions, dump_to, load_from, seek_last};
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
-use crate::memory::Options;
 use crate::metadata::Metadata;
+use crate::options::Options;
 use crate::store::Stored;
 use crate::{CallId, Error, Result};
 
@@ -60,50 +62,95 @@ impl<W: Write> Write for Gathered<W> {
     }
 }
 
-/// Reads the result of an entry.
-pub(crate) fn read<T: DeserializeOwned>(
-    stored: Stored,
-    id: &CallId,
-    options: &Options,
-) -> Result<T> {
-    let damaged = |error| Error::damaged(id, error);
-    match stored {
-        Stored::Bytes(bytes) => load_from(&bytes[..]).map_err(damaged),
-        Stored::File { file, bytes, path } if bytes <= SMALL => {
-            let mut content = vec![0; usize::try_from(bytes).unwrap_or(0)];
-            (&file).read_exact(&mut content).map_err(Error::file("reading", path))?;
-            load_from(&content[..]).map_err(damaged)
+/// An entry that is being read.
+pub(crate) enum Content {
+    /// All of it.
+    Bytes(Arc<[u8]>),
+    /// A file of which the arrays are read straight into their memory, or mapped.
+    File(File, PathBuf),
+}
+
+impl Content {
+    /// Reads it, if it is small.
+    pub(crate) fn of(stored: Stored) -> Result<Self> {
+        match stored {
+            Stored::Bytes(bytes) => Ok(Self::Bytes(bytes)),
+            Stored::File { file, bytes, path } if bytes <= SMALL => {
+                let mut content = vec![0; usize::try_from(bytes).unwrap_or(0)];
+                (&file).read_exact(&mut content).map_err(Error::file("reading", path))?;
+                Ok(Self::Bytes(content.into()))
+            }
+            Stored::File { file, path, .. } => Ok(Self::File(file, path)),
         }
-        Stored::File { path, .. } => {
-            LoadOptions::new().mmap_mode(options.mmap_mode).load(path).map_err(damaged)
+    }
+
+    /// The result.
+    pub(crate) fn value<T: DeserializeOwned>(&self, id: &CallId, options: &Options) -> Result<T> {
+        match self {
+            Self::Bytes(bytes) => load_from(&bytes[..]),
+            Self::File(_, path) => LoadOptions::new().mmap_mode(options.mmap_mode).load(path),
         }
+        .map_err(|error| Error::damaged(id, error))
+    }
+
+    /// What is noted beside the result, all of it or some fields.
+    pub(crate) fn metadata<M: DeserializeOwned>(&self, id: &CallId) -> Result<M> {
+        match self {
+            Self::Bytes(bytes) => metadata_in(Cursor::new(bytes), false),
+            Self::File(file, _) => metadata_in(BufReader::new(file), false),
+        }
+        .and_then(|found| found.ok_or_else(|| "it does not end with metadata".into()))
+        .map_err(|error| Error::damaged(id, error))
+    }
+
+    /// How long the computation took, if that can be told without decompressing everything.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        #[derive(Deserialize)]
+        struct Took {
+            duration: Duration,
+        }
+        let took: Result<Option<Took>, _> = match self {
+            Self::Bytes(bytes) => metadata_in(Cursor::new(bytes), true),
+            Self::File(file, _) => metadata_in(BufReader::with_capacity(1024, file), true),
+        };
+        took.ok().flatten().map(|took| took.duration)
     }
 }
 
 /// Reads the metadata of an entry.
 pub(crate) fn read_metadata(stored: Stored, id: &CallId) -> Result<Metadata> {
-    let metadata = match stored {
-        Stored::Bytes(bytes) => metadata_in(Cursor::new(bytes)),
-        Stored::File { file, .. } => metadata_in(BufReader::<File>::new(file)),
-    };
-    metadata.map_err(|source| Error::Damaged { id: Box::new(id.clone()), source })
+    Content::of(stored)?.metadata(id)
 }
 
-fn metadata_in(
+/// Reads an entry to its end, and compares it with its checksums.
+pub(crate) fn verify(stored: Stored, id: &CallId) -> Result<()> {
+    let content = Content::of(stored)?;
+    content.value::<IgnoredAny>(id, &Options::default())?;
+    content.metadata::<Metadata>(id).map(drop)
+}
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The last value of an entry. With `cheaply`, nothing if all of it would have to be decompressed.
+fn metadata_in<M: DeserializeOwned>(
     mut reader: impl BufRead + Seek,
-) -> Result<Metadata, Box<dyn std::error::Error + Send + Sync>> {
+    cheaply: bool,
+) -> Result<Option<M>, AnyError> {
     let registry = Registry::global();
     let mut head = vec![0; registry.longest_magic()];
     let length = reader.read(&mut head)?;
     if registry.by_magic(&head[..length])?.is_none() {
         seek_last(&mut reader)?;
-        return Ok(load_from(reader)?);
+        return Ok(Some(load_from(reader)?));
+    }
+    if cheaply {
+        return Ok(None);
     }
     reader.rewind()?;
     let decoder = registry.decoder_for(Box::new(&mut reader), &DecodeOptions::new())?;
     let mut values = BufReader::new(decoder.reader);
     load_from::<IgnoredAny>(&mut values)?;
-    Ok(load_from(values)?)
+    Ok(Some(load_from(values)?))
 }
 
 /// A result alone, for a place that has no store.

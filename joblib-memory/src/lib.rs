@@ -44,19 +44,25 @@
 // The expansion of the attributes names this crate, also in its own tests.
 extern crate self as joblib_memory;
 
+mod builder;
 mod cached;
 mod call_id;
 mod clock;
+mod counters;
 mod digest;
 mod entry;
 mod error;
 mod flights;
 mod function;
 mod hash;
+mod inspect;
+mod keeper;
 mod layout;
+mod limits;
 mod lookup;
 mod memory;
 mod metadata;
+mod options;
 mod outcome;
 mod render;
 mod report;
@@ -66,14 +72,18 @@ mod store;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use builder::MemoryBuilder;
 pub use cached::CachedFn;
 pub use call_id::CallId;
+pub use counters::Stats;
 pub use digest::{Digest, ParseDigestError};
 pub use error::{Error, Result};
 pub use function::Function;
 pub use hash::hash;
+pub use inspect::{FunctionStats, StoreStats, Verified};
 pub use joblib_memory_macros::{cache, code};
-pub use memory::{Memory, MemoryBuilder, Stats};
+pub use limits::{Evicted, Limits};
+pub use memory::Memory;
 pub use metadata::Metadata;
 pub use outcome::{Outcome, Whole};
 pub use shelved::Shelved;
@@ -86,6 +96,7 @@ pub use store::{
 pub mod __private {
     pub use crate::hash::Arguments;
     pub use crate::lookup::{Asked, Found, Pending};
+    pub use crate::options::Options;
     pub use crate::outcome::{NotAResult, Outcome, Returned, Whole, WrittenAsResult};
 
     use crate::Digest;

@@ -1,5 +1,6 @@
 //! One call of a cached function: look, compute, store.
 
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -7,16 +8,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Stopwatch;
-use crate::entry;
+use crate::entry::{self, Content};
 use crate::flights::Flight;
 use crate::hash::Arguments;
 use crate::memory::Inner;
 use crate::metadata::Metadata;
+use crate::options::{Options, Refusal};
 use crate::outcome::Outcome;
 use crate::render::render;
 use crate::shelved::Shelved;
 use crate::store::{Claim, HeldClaim};
-use crate::{CallId, Digest, Error, Function, Memory, Result, report};
+use crate::{CallId, Digest, Error, Function, Memory, Result, clock, report};
+
+/// A memory as one function sees it: with its own options.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) options: Arc<Options>,
+}
 
 /// A question about one call.
 #[derive(Debug)]
@@ -25,6 +34,7 @@ pub struct Asked<'a> {
     function: &'a Function,
     code: Digest,
     may_wait: bool,
+    options: Option<Arc<Options>>,
 }
 
 /// The answer.
@@ -36,12 +46,32 @@ pub enum Found<V, P> {
     Nothing(P),
 }
 
+/// What is in the store.
+pub(crate) enum Look<V> {
+    Found(V),
+    Absent,
+    /// There is a result that must not be used.
+    Refused(Refusal),
+}
+
 impl<'a> Asked<'a> {
     /// Asks `memory` about a call of `function`. Without `may_wait` the call does not wait for
     /// others who compute the same, nor they for it.
     #[must_use]
     pub fn new(memory: &'a Memory, function: &'a Function, code: Digest, may_wait: bool) -> Self {
-        Self { memory, function, code, may_wait }
+        Self { memory, function, code, may_wait, options: None }
+    }
+
+    /// With other options than those of the memory.
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(Options) -> Options) -> Self {
+        let options = self.memory.inner().map(|inner| change((*inner.options).clone()));
+        Self { options: options.map(Arc::new), ..self }
+    }
+
+    /// With these options, if there are any.
+    pub(crate) fn options(self, options: Option<Arc<Options>>) -> Self {
+        Self { options, ..self }
     }
 
     /// Looks for the result, or claims to compute it. With `recompute` it does not look.
@@ -50,7 +80,7 @@ impl<'a> Asked<'a> {
         recompute: bool,
         arguments: impl FnOnce() -> Arguments,
     ) -> Found<O::Returned, Pending<O>> {
-        let found = self.find_by(recompute, arguments, |inner, id| load(inner, id));
+        let found = self.find_by(recompute, arguments, load);
         match found {
             Found::Stored(value) => Found::Stored(O::restore(value)),
             Found::Nothing(pending) => Found::Nothing(pending),
@@ -62,9 +92,12 @@ impl<'a> Asked<'a> {
         self,
         arguments: impl FnOnce() -> Arguments,
     ) -> Found<O::Shelved, Pending<O>> {
-        let found = self.find_by(false, arguments, |inner, id| {
-            let reference = || Shelved::in_store(Arc::clone(inner), id.clone());
-            Ok(inner.store.touch(id)?.then(reference))
+        let found = self.find_by(false, arguments, |view, id| {
+            Ok(match check(view, id)? {
+                Look::Found(()) => Look::Found(Shelved::in_store(view.clone(), id.clone())),
+                Look::Absent => Look::Absent,
+                Look::Refused(why) => Look::Refused(why),
+            })
         });
         match found {
             Found::Stored(reference) => Found::Stored(O::shelved(reference)),
@@ -72,19 +105,25 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Whether there is a result.
+    /// Whether there is a result that would be used.
     pub fn is_cached(self, arguments: impl FnOnce() -> Arguments) -> bool {
-        let Some(inner) = self.memory.inner() else { return false };
-        match self.id(arguments).and_then(|id| inner.store.touch(&id)) {
-            Ok(there) => there,
+        let Some(view) = self.view() else { return false };
+        match self.id(arguments).and_then(|id| check(&view, &id)) {
+            Ok(look) => matches!(look, Look::Found(())),
             Err(error) => {
-                inner.warn_once(&error);
+                view.inner.warn_once(&error);
                 false
             }
         }
     }
 
-    fn id(&self, arguments: impl FnOnce() -> Arguments) -> Result<CallId> {
+    pub(crate) fn view(&self) -> Option<View> {
+        let inner = self.memory.inner()?;
+        let options = self.options.as_ref().unwrap_or(&inner.options);
+        Some(View { inner: Arc::clone(inner), options: Arc::clone(options) })
+    }
+
+    pub(crate) fn id(&self, arguments: impl FnOnce() -> Arguments) -> Result<CallId> {
         let arguments = arguments().digest()?;
         Ok(CallId { function: self.function.clone(), code: self.code, arguments })
     }
@@ -93,14 +132,16 @@ impl<'a> Asked<'a> {
         self,
         recompute: bool,
         arguments: impl FnOnce() -> Arguments,
-        look: impl Fn(&Arc<Inner>, &CallId) -> Result<Option<V>>,
+        look: impl Fn(&View, &CallId) -> Result<Look<V>>,
     ) -> Found<V, Pending<O>> {
-        let Some(inner) = self.memory.inner() else { return Found::Nothing(Pending::new(None)) };
+        let Some(view) = self.view() else { return Found::Nothing(Pending::new(None)) };
+        let inner = Arc::clone(&view.inner);
+        let asked = Stopwatch::start();
         let mut call = match self.id(arguments) {
-            Ok(id) => Call::new(Arc::clone(inner), id),
+            Ok(id) => Call::new(view, id),
             Err(error) => {
                 inner.warn_once(&error);
-                inner.count(false);
+                inner.counters.count(false);
                 return Found::Nothing(Pending::new(None));
             }
         };
@@ -110,10 +151,10 @@ impl<'a> Asked<'a> {
         } else {
             call.look(self.may_wait, look)
         };
-        inner.count(matches!(found, Ok(Some(_))));
+        inner.counters.count(matches!(found, Ok(Some(_))));
         match found {
             Ok(Some(value)) => {
-                report::found(inner, &call.id);
+                report::found(&call.view, &call.id, asked);
                 Found::Stored(value)
             }
             Ok(None) => Found::Nothing(Pending::new(Some(call))),
@@ -126,11 +167,42 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn load<T: DeserializeOwned>(inner: &Inner, id: &CallId) -> Result<Option<T>> {
-    match inner.store.get(id)? {
-        Some(stored) => entry::read(stored, id, &inner.options).map(Some),
-        None => Ok(None),
+fn load<T: DeserializeOwned>(view: &View, id: &CallId) -> Result<Look<T>> {
+    let Some(stored) = view.inner.store.get(id)? else { return Ok(Look::Absent) };
+    let content = Content::of(stored)?;
+    if let Some(refusal) = judge(view, id, &content)? {
+        return Ok(Look::Refused(refusal));
     }
+    let value = content.value(id, &view.options)?;
+    if let Some(duration) = content.duration() {
+        view.inner.counters.saved(duration);
+    }
+    Ok(Look::Found(value))
+}
+
+/// What was stored just now.
+fn reload<T: DeserializeOwned>(view: &View, id: &CallId) -> Result<Option<T>> {
+    let Some(stored) = view.inner.store.peek(id)? else { return Ok(None) };
+    Content::of(stored)?.value(id, &view.options).map(Some)
+}
+
+/// Whether there is a result, without reading it; a use of it.
+pub(crate) fn check(view: &View, id: &CallId) -> Result<Look<()>> {
+    if view.options.judges() {
+        let Some(stored) = view.inner.store.peek(id)? else { return Ok(Look::Absent) };
+        if let Some(refusal) = judge(view, id, &Content::of(stored)?)? {
+            return Ok(Look::Refused(refusal));
+        }
+    }
+    Ok(if view.inner.store.touch(id)? { Look::Found(()) } else { Look::Absent })
+}
+
+/// Whether what is stored must not be used.
+fn judge(view: &View, id: &CallId, content: &Content) -> Result<Option<Refusal>> {
+    if !view.options.judges() {
+        return Ok(None);
+    }
+    Ok(view.options.refusal(&content.metadata(id)?, clock::now()))
 }
 
 /// A result to be computed, and, as long as it lives, the right to be the only one who does.
@@ -144,7 +216,7 @@ pub struct Pending<O> {
 
 /// A call whose result is wanted.
 struct Call {
-    inner: Arc<Inner>,
+    view: View,
     id: CallId,
     /// Whether an entry that is there already is to be deleted.
     replaces: bool,
@@ -156,9 +228,9 @@ struct Call {
 }
 
 impl Call {
-    fn new(inner: Arc<Inner>, id: CallId) -> Self {
+    fn new(view: View, id: CallId) -> Self {
         Self {
-            inner,
+            view,
             id,
             replaces: false,
             arguments: Vec::new(),
@@ -173,56 +245,99 @@ impl Call {
     fn look<V>(
         &mut self,
         may_wait: bool,
-        look: impl Fn(&Arc<Inner>, &CallId) -> Result<Option<V>>,
+        look: impl Fn(&View, &CallId) -> Result<Look<V>>,
     ) -> Result<Option<V>> {
-        let mut found = look(&self.inner, &self.id);
-        if may_wait && matches!(found, Ok(None) | Err(Error::Damaged { .. })) {
+        let mut found = look(&self.view, &self.id);
+        let is_missing = !matches!(found, Ok(Look::Found(_)));
+        let is_readable = matches!(found, Ok(_) | Err(Error::Damaged { .. }));
+        if may_wait && is_missing && is_readable {
             self.claim();
-            found = look(&self.inner, &self.id);
+            found = look(&self.view, &self.id);
         }
         match found {
+            Ok(Look::Found(value)) => return Ok(Some(value)),
+            Ok(Look::Absent) => {}
+            Ok(Look::Refused(_)) => self.replaces = true,
             Err(error @ Error::Damaged { .. }) => {
                 log::warn!("{}", report::chain(&error));
                 self.replaces = true;
-                Ok(None)
             }
-            found => found,
+            Err(error) => return Err(error),
         }
+        Ok(None)
     }
 
     fn claim(&mut self) {
-        let patience = self.inner.options.patience;
-        let Some(flight) = self.inner.flights.enter(&self.id, patience) else { return };
+        let patience = self.view.inner.patience;
+        let Some(flight) = self.view.inner.flights.enter(&self.id, patience) else { return };
         let wait = !flight.is_nested() && !patience.is_zero();
-        match self.inner.store.claim(&self.id, wait) {
+        match self.view.inner.store.claim(&self.id, wait) {
             Ok(Claim::Held(claim)) => self.claim = Some(claim),
             Ok(Claim::Taken | Claim::Unsupported) => {}
-            Err(error) => self.inner.warn_once(&error),
+            Err(error) => self.view.inner.warn_once(&error),
         }
         flight.start();
         self.flight = Some(flight);
+    }
+
+    /// The function has returned.
+    fn called(&self) {
+        let duration = self.stopwatch.elapsed();
+        report::called(&self.view, &self.id, duration);
+        self.view.inner.counters.computed(duration);
     }
 
     /// Stores the result; says whether it is there now.
     fn store<T: Serialize>(&self, value: &T) -> bool {
         let stored = self.try_store(value);
         if let Err(error) = &stored {
-            self.inner.warn_once(error);
+            self.view.inner.warn_once(error);
         }
         stored.is_ok()
     }
 
     fn try_store<T: Serialize>(&self, value: &T) -> Result<()> {
-        let store = &self.inner.store;
+        let View { inner, options } = &self.view;
         if self.replaces {
-            store.delete(&self.id)?;
+            inner.store.delete(&self.id)?;
         }
         let metadata = Metadata::new(&self.id, &self.arguments, self.stopwatch.elapsed());
-        let options = &self.inner.options;
-        store.put_if_absent(&self.id, &mut |writer| {
-            entry::write(value, &metadata, options, writer)
+        report::storing(&self.view, &self.id);
+        let mut bytes = 0;
+        let stored = inner.store.put_if_absent(&self.id, &mut |writer| {
+            let mut counted = Counted { writer, bytes: 0 };
+            entry::write(value, &metadata, options, &mut counted)?;
+            bytes = counted.bytes;
+            Ok(())
         })?;
+        if let (true, Some(keeper)) = (stored, &inner.keeper) {
+            keeper.stored(&self.id, bytes);
+        }
         Ok(())
+    }
+}
+
+/// Counts what is written.
+struct Counted<'w> {
+    writer: &'w mut dyn Write,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.writer.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
@@ -247,7 +362,7 @@ impl<O: Outcome> Pending<O> {
     /// From now on the time counts.
     pub fn start(&mut self) {
         if let Some(call) = &mut self.call {
-            report::calling(&call.inner, &call.id, &call.arguments);
+            report::calling(&call.view, &call.id, &call.arguments);
             call.stopwatch = Stopwatch::start();
         }
     }
@@ -256,12 +371,12 @@ impl<O: Outcome> Pending<O> {
     #[must_use]
     pub fn finish(self, returned: O::Returned) -> O::Returned {
         let Some(call) = self.call else { return returned };
-        report::called(&call.inner, &call.id, call.stopwatch.elapsed());
+        call.called();
         let stored = O::stored(&returned).is_some_and(|value| call.store(value));
         // What every later call returns: the mapped result and not the computed one.
         if stored
-            && call.inner.options.mmap_mode.is_some()
-            && let Ok(Some(value)) = load(&call.inner, &call.id)
+            && call.view.options.mmap_mode.is_some()
+            && let Ok(Some(value)) = reload(&call.view, &call.id)
         {
             return O::restore(value);
         }
@@ -273,11 +388,11 @@ impl<O: Outcome> Pending<O> {
     pub fn shelve(self, returned: O::Returned) -> O::Shelved {
         let call = self.call;
         if let Some(call) = &call {
-            report::called(&call.inner, &call.id, call.stopwatch.elapsed());
+            call.called();
         }
         O::shelve(returned, |value| match call {
             Some(call) if call.store(&value) => {
-                Shelved::in_store(Arc::clone(&call.inner), call.id.clone())
+                Shelved::in_store(call.view.clone(), call.id.clone())
             }
             _ => Shelved::held(&value),
         })

@@ -1,23 +1,25 @@
 //! `Memory`: where results go, and how.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use joblib_persist::{Compression, MmapMode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::builder::MemoryBuilder;
 use crate::cached::CachedFn;
+use crate::counters::{Counters, Stats};
 use crate::flights::Flights;
-use crate::outcome::Whole;
+use crate::keeper::Keeper;
+use crate::options::Options;
+use crate::outcome::{Outcome, Whole};
 use crate::store::{FolderStore, Store};
-use crate::{Function, Result};
-
-/// How long a thread waits for another one of its process, if nothing else is said.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{Digest, Function, Result};
 
 /// Remembers the results of functions in a folder.
 ///
@@ -41,34 +43,19 @@ pub struct Memory {
     inner: Option<Arc<Inner>>,
 }
 
-/// How often results were found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Calls whose result was found.
-    pub hits: u64,
-    /// Calls whose result was computed.
-    pub misses: u64,
-}
-
 /// What all clones of a memory share.
 pub(crate) struct Inner {
-    pub(crate) store: Box<dyn Store>,
-    pub(crate) options: Options,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) location: Option<PathBuf>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) patience: Duration,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) started: crate::clock::Stopwatch,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    warned: AtomicBool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    location: Option<PathBuf>,
-    pub(crate) compression: Compression,
-    pub(crate) mmap_mode: Option<MmapMode>,
-    pub(crate) verbose: u8,
-    pub(crate) patience: Duration,
+    pub(crate) counters: Counters,
+    /// Where each name was given to a function.
+    pub(crate) names: Mutex<HashMap<(Function, Digest), &'static Location<'static>>>,
+    pub(crate) warned: AtomicBool,
 }
 
 impl Memory {
@@ -84,26 +71,27 @@ impl Memory {
     /// [`new`](Self::new) with more to say.
     #[must_use]
     pub fn builder(location: impl AsRef<Path>) -> MemoryBuilder {
-        let store = Box::new(FolderStore::new(&location));
+        let store = Arc::new(FolderStore::new(&location));
         MemoryBuilder::new(store, Some(location.as_ref().to_owned()))
     }
 
     /// A memory over any store.
     #[must_use]
     pub fn with_store(store: impl Store + 'static) -> MemoryBuilder {
-        MemoryBuilder::new(Box::new(store), None)
+        MemoryBuilder::new(Arc::new(store), None)
     }
 
-    /// A memory that remembers nothing, as `Memory(location=None)` in joblib.
+    /// A memory that remembers nothing, as `Memory(location=None)` in joblib: whatever is cached
+    /// with it is called each time, and nothing else in the program has to change.
     #[must_use]
-    pub fn disabled() -> Self {
+    pub fn none() -> Self {
         Self { inner: None }
     }
 
     /// The location that was given, if results are kept in a folder.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
-        self.inner.as_ref()?.options.location.as_deref()
+        self.inner.as_ref()?.location.as_deref()
     }
 
     /// The store, unless the memory is disabled.
@@ -112,11 +100,11 @@ impl Memory {
         Some(&*self.inner.as_ref()?.store)
     }
 
-    /// How often results were found, in this process and with this memory. Asking
-    /// (`is_cached`) does not count.
+    /// How often results were found, and what that was worth, in this process and with this
+    /// memory. Asking (`is_cached`) does not count.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.inner.as_deref().map_or_else(Stats::default, Inner::stats)
+        self.inner.as_deref().map_or_else(Stats::default, |inner| inner.counters.stats())
     }
 
     /// A function whose results this memory keeps under `name`.
@@ -125,8 +113,12 @@ impl Memory {
     /// [`version`](CachedFn::version) when it changes. The [`cache`](macro@crate::cache)
     /// attribute knows both by itself. A function of several arguments takes them as a tuple.
     ///
+    /// Two functions of one name would get each other's results; a second place in the program
+    /// that gives a name again costs a warning.
+    ///
     /// Everything the function returns is stored, be it a `Result` and its error: see
     /// [`try_cache`](Self::try_cache).
+    #[track_caller]
     pub fn cache<F, A, R>(&self, name: &str, function: F) -> CachedFn<F, A, Whole<R>>
     where
         F: Fn(&A) -> R,
@@ -136,13 +128,15 @@ impl Memory {
         CachedFn::new(self.clone(), name, function)
     }
 
-    /// As [`cache`](Self::cache), for a function that can fail: an `Err` is returned and not
-    /// stored, and need not be serialisable.
-    pub fn try_cache<F, A, T, E>(&self, name: &str, function: F) -> CachedFn<F, A, Result<T, E>>
+    /// As [`cache`](Self::cache), for a function that can fail and returns a `Result` or an
+    /// `Option`: an `Err` or `None` is returned and not stored, and the error need not be
+    /// serialisable.
+    #[track_caller]
+    pub fn try_cache<F, A, O>(&self, name: &str, function: F) -> CachedFn<F, A, O>
     where
-        F: Fn(&A) -> Result<T, E>,
+        F: Fn(&A) -> O,
         A: Serialize + ?Sized,
-        T: Serialize + DeserializeOwned,
+        O: Outcome<Returned = O>,
     {
         CachedFn::new(self.clone(), name, function)
     }
@@ -153,7 +147,7 @@ impl Memory {
     ///
     /// If the store cannot be listed or an entry cannot be deleted; the others are.
     pub fn clear(&self) -> Result<()> {
-        self.clear_entries(None)
+        self.forget_all(&self.entries()?).map(drop)
     }
 
     /// Forgets all results of `function`, whatever its code was.
@@ -162,16 +156,11 @@ impl Memory {
     ///
     /// As [`clear`](Self::clear).
     pub fn clear_function(&self, function: &Function) -> Result<()> {
-        self.clear_entries(Some(function))
+        self.forget_all(&self.entries_of(function)?).map(drop)
     }
 
-    fn clear_entries(&self, function: Option<&Function>) -> Result<()> {
-        let Some(store) = self.store() else { return Ok(()) };
-        let mut outcome = Ok(());
-        for entry in store.list(function)? {
-            outcome = outcome.and(store.delete(&entry.id).map(drop));
-        }
-        outcome
+    pub(crate) fn from_inner(inner: Inner) -> Self {
+        Self { inner: Some(Arc::new(inner)) }
     }
 
     pub(crate) fn inner(&self) -> Option<&Arc<Inner>> {
@@ -189,15 +178,19 @@ impl fmt::Debug for Memory {
 }
 
 impl Inner {
-    pub(crate) fn count(&self, hit: bool) {
-        let counter = if hit { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn stats(&self) -> Stats {
-        Stats {
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
+    /// Notes where a function got its name, and warns if another one has it already.
+    pub(crate) fn named(&self, function: &Function, code: Digest, by: &'static Location<'static>) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = (function.clone(), code);
+        let first = *names.entry(name.clone()).or_insert(by);
+        if first != by {
+            // Once is enough.
+            names.insert(name, by);
+            drop(names);
+            log::warn!(
+                "two functions are cached as `{function}`, one at {first} and one at {by}: each may \
+                 get the other's results; give them different names or versions"
+            );
         }
     }
 
@@ -206,84 +199,5 @@ impl Inner {
         if !self.warned.swap(true, Ordering::Relaxed) {
             log::warn!("results are not cached: {}", crate::report::chain(error));
         }
-    }
-}
-
-/// Options of a [`Memory`], each with a default.
-#[derive(Debug)]
-pub struct MemoryBuilder {
-    store: Box<dyn Store>,
-    options: Options,
-}
-
-impl MemoryBuilder {
-    fn new(store: Box<dyn Store>, location: Option<PathBuf>) -> Self {
-        let options = Options {
-            location,
-            compression: Compression::default(),
-            mmap_mode: None,
-            verbose: 0,
-            patience: PATIENCE,
-        };
-        Self { store, options }
-    }
-
-    /// Compresses results: `true`, `3`, `"zstd"`, `("gzip", 3)`. Not compressed by
-    /// default, which is fastest and can be mapped. Compressors are features of joblib-persist; with
-    /// one that is not there, results are not stored, and a warning says why.
-    #[must_use]
-    pub fn compress(mut self, compression: impl Into<Compression>) -> Self {
-        self.options.compression = compression.into();
-        self
-    }
-
-    /// Maps the arrays of results instead of reading them, from the first call on; not by default.
-    ///
-    /// For functions that return a [`MappedArray`](joblib_persist::MappedArray), or a struct with
-    /// one; other results are read, about which joblib-persist warns when they are large. A
-    /// stored result never changes, so [`MmapMode::ReadWrite`] is taken for [`MmapMode::Copy`].
-    #[must_use]
-    pub fn mmap_mode(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
-        let kept = |mode| if mode == MmapMode::ReadWrite { MmapMode::Copy } else { mode };
-        self.options.mmap_mode = mode.into().map(kept);
-        self
-    }
-
-    /// What is printed to standard error: 0 (the default) nothing, 1 each computation and its
-    /// duration, 2 also each result that is found.
-    ///
-    /// joblib's default is 1, and it prints to standard output.
-    #[must_use]
-    pub fn verbose(mut self, level: u8) -> Self {
-        self.options.verbose = level;
-        self
-    }
-
-    /// How long a thread waits for another thread of its process that computes the same call,
-    /// before it computes the call itself; 60 seconds by default.
-    ///
-    /// Zero means that nobody waits, other processes included. Waiting is what makes a result be
-    /// computed once. It ends because a thread pool that steals work, such as rayon's, can put a
-    /// call on top of a task on which the call it waits for depends; without an end such threads
-    /// would wait for each other for ever.
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.options.patience = patience;
-        self
-    }
-
-    /// The memory.
-    #[must_use]
-    pub fn build(self) -> Memory {
-        let inner = Inner {
-            store: self.store,
-            options: self.options,
-            flights: Arc::default(),
-            started: crate::clock::Stopwatch::start(),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            warned: AtomicBool::new(false),
-        };
-        Memory { inner: Some(Arc::new(inner)) }
     }
 }

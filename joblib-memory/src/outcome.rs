@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Shelved;
 
-/// How a return type is stored and given back: everything of it ([`Whole`]), or the `Ok` of a
-/// `Result`. It says what the functions of a [`CachedFn`](crate::CachedFn) return.
+/// How a return type is stored and given back: everything of it ([`Whole`]), the `Ok` of a
+/// `Result`, or the `Some` of an `Option`. It says what the functions of a [`CachedFn`](crate::CachedFn) return.
 pub trait Outcome {
     /// What the function returns.
     type Returned;
@@ -82,6 +82,29 @@ impl<T: Serialize + DeserializeOwned, E> Outcome for Result<T, E> {
     }
 }
 
+/// Of an `Option` the `Some` is stored.
+impl<T: Serialize + DeserializeOwned> Outcome for Option<T> {
+    type Returned = Self;
+    type Stored = T;
+    type Shelved = Option<Shelved<T>>;
+
+    fn stored(returned: &Self) -> Option<&T> {
+        returned.as_ref()
+    }
+
+    fn restore(stored: T) -> Self {
+        Some(stored)
+    }
+
+    fn shelved(reference: Shelved<T>) -> Self::Shelved {
+        Some(reference)
+    }
+
+    fn shelve(returned: Self, keep: impl FnOnce(T) -> Shelved<T>) -> Self::Shelved {
+        returned.map(keep)
+    }
+}
+
 /// A return type in the hands of an expansion, which cannot see through aliases.
 #[derive(Debug)]
 pub struct Returned<R>(PhantomData<R>);
@@ -104,7 +127,17 @@ impl<T, E> Returned<Result<T, E>> {
     }
 }
 
-/// Chosen where the method above does not exist: for everything that is no `Result`.
+impl<T> Returned<Option<T>> {
+    /// Never compiles: the expansion took the alias for a plain value.
+    pub fn is_written_as_result(&self)
+    where
+        Self: WrittenAsResult,
+    {
+    }
+}
+
+/// Chosen where the methods above do not exist: for everything that is no `Result` and
+/// no `Option`.
 pub trait NotAResult {
     /// Nothing is wrong.
     fn is_written_as_result(&self) {}
@@ -117,7 +150,7 @@ impl<R> NotAResult for Returned<R> {}
 /// ```compile_fail,E0277
 /// use joblib_memory::{Memory, cache};
 ///
-/// static MEMORY: std::sync::LazyLock<Memory> = std::sync::LazyLock::new(Memory::disabled);
+/// static MEMORY: std::sync::LazyLock<Memory> = std::sync::LazyLock::new(Memory::none);
 ///
 /// type Outcome<T> = Result<T, String>;
 ///
@@ -127,8 +160,9 @@ impl<R> NotAResult for Returned<R> {}
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`#[cache]` does not see that this is a `Result`, and would store its errors",
-    label = "another name for a `Result`",
-    note = "write the return type as `Result<..>`, so that only `Ok` values are stored"
+    message = "`#[cache]` does not see that this is a `Result` or `Option`, and would store its errors",
+    label = "another name for a `Result` or `Option`",
+    note = "write the return type as `Result<..>` or `Option<..>`, so that only `Ok` and `Some` are stored, \
+            or add `cache_errors`"
 )]
 pub trait WrittenAsResult {}

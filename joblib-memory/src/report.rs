@@ -4,17 +4,25 @@
 
 use std::error::Error;
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::CallId;
-use crate::memory::Inner;
+use crate::clock::Stopwatch;
+use crate::layout::Layout;
+use crate::lookup::View;
 
 /// Columns of the lines that set calls apart, as in joblib.
 const WIDTH: usize = 80;
 
 /// Before a computation.
-pub(crate) fn calling(inner: &Inner, id: &CallId, arguments: &[(String, String)]) {
-    if inner.options.verbose >= 1 {
+pub(crate) fn calling(view: &View, id: &CallId, arguments: &[(String, String)]) {
+    if view.options.verbose > 10 {
+        let location = view.inner.location.as_deref().unwrap_or(Path::new("the store"));
+        let (name, hash) = (name(id), id.arguments);
+        eprintln!("Computing func {name}, argument hash {hash} in location {}", location.display());
+    }
+    if view.options.verbose >= 1 {
         let arguments: Vec<String> =
             arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
         eprintln!(
@@ -28,17 +36,40 @@ pub(crate) fn calling(inner: &Inner, id: &CallId, arguments: &[(String, String)]
 }
 
 /// After a computation.
-pub(crate) fn called(inner: &Inner, id: &CallId, duration: Duration) {
-    if inner.options.verbose >= 1 {
+pub(crate) fn called(view: &View, id: &CallId, duration: Duration) {
+    if view.options.verbose >= 1 {
         eprintln!("{}", duration_line(&name(id), duration));
     }
 }
 
-/// When a result was found.
-pub(crate) fn found(inner: &Inner, id: &CallId) {
-    if inner.options.verbose >= 2 {
-        let elapsed = time(inner.started.elapsed());
-        eprintln!("[Memory]{elapsed:<16}: Loading {}...", name(id));
+/// Before a result is stored.
+pub(crate) fn storing(view: &View, id: &CallId) {
+    if view.options.verbose > 10 {
+        eprintln!("Persisting in {}", place(view, id));
+    }
+}
+
+/// When a result was found, after having been asked for.
+pub(crate) fn found(view: &View, id: &CallId, asked: Stopwatch) {
+    if view.options.verbose >= 2 {
+        let elapsed = time(view.inner.started.elapsed());
+        if view.options.verbose >= 10 {
+            let place = place(view, id);
+            eprintln!("[Memory]{elapsed:<16}: Loading {} from {place}", name(id));
+        } else {
+            eprintln!("[Memory]{elapsed:<16}: Loading {}...", name(id));
+        }
+    }
+    if view.options.verbose > 4 {
+        eprintln!("{}", duration_line(&format!("{} cache loaded", name(id)), asked.elapsed()));
+    }
+}
+
+/// The file of a result, or what stands for it in another store.
+fn place(view: &View, id: &CallId) -> String {
+    match &view.inner.location {
+        Some(location) => Layout::new(location).entry(id).display().to_string(),
+        None => id.to_string(),
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::memory::Inner;
+use crate::entry::{self, Content};
+use crate::lookup::View;
 use crate::metadata::Metadata;
-use crate::{CallId, Error, Result, entry};
+use crate::{CallId, Error, Result};
 
 /// A stored result that was not loaded: small, cheap to clone, loaded as often as wanted.
 ///
@@ -32,14 +33,14 @@ pub struct Shelved<T> {
 
 #[derive(Clone)]
 enum Place {
-    Store(Arc<Inner>, CallId),
+    Store(View, CallId),
     Bytes(Arc<[u8]>),
     Nowhere(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl<T> Shelved<T> {
-    pub(crate) fn in_store(inner: Arc<Inner>, id: CallId) -> Self {
-        Self { place: Place::Store(inner, id), result: PhantomData }
+    pub(crate) fn in_store(view: View, id: CallId) -> Self {
+        Self { place: Place::Store(view, id), result: PhantomData }
     }
 
     /// The call in the store, unless the result is held here.
@@ -71,10 +72,10 @@ impl<T: DeserializeOwned> Shelved<T> {
     /// [`Error::Unshelved`] if it could be neither stored nor held.
     pub fn get(&self) -> Result<T> {
         match &self.place {
-            Place::Store(inner, id) => {
-                let stored = inner.store.get(id)?;
+            Place::Store(view, id) => {
+                let stored = view.inner.store.get(id)?;
                 let stored = stored.ok_or_else(|| Error::Missing { id: Box::new(id.clone()) })?;
-                entry::read(stored, id, &inner.options)
+                Content::of(stored)?.value(id, &view.options)
             }
             Place::Bytes(bytes) => entry::from_bytes(bytes)
                 .map_err(|source| Error::Unshelved { source: Arc::new(source) }),
@@ -88,8 +89,8 @@ impl<T: DeserializeOwned> Shelved<T> {
     ///
     /// As [`get`](Self::get).
     pub fn metadata(&self) -> Result<Option<Metadata>> {
-        let Place::Store(inner, id) = &self.place else { return Ok(None) };
-        let stored = inner.store.get(id)?;
+        let Place::Store(view, id) = &self.place else { return Ok(None) };
+        let stored = view.inner.store.peek(id)?;
         let stored = stored.ok_or_else(|| Error::Missing { id: Box::new(id.clone()) })?;
         entry::read_metadata(stored, id).map(Some)
     }

@@ -16,6 +16,8 @@ mod flights; // Threads that want the same result at once.
 mod hash; // A digest depends on what a value holds, and not on how it came.
 #[path = "all/known_digests.rs"]
 mod known_digests; // Digests are the same in every release.
+#[path = "all/limits.rs"]
+mod limits; // What is in a store, and how it is kept small.
 #[path = "all/options.rs"]
 mod options; // How results are stored and read.
 #[path = "all/shelved.rs"]

@@ -302,7 +302,7 @@ fn attributes_stay_on_the_function() {
 
 #[test]
 fn a_disabled_memory_calls() {
-    static DISABLED: LazyLock<Memory> = LazyLock::new(Memory::disabled);
+    static DISABLED: LazyLock<Memory> = LazyLock::new(Memory::none);
 
     #[cache(DISABLED)]
     fn f(x: u8) -> Vec<u8> {

@@ -31,7 +31,7 @@ fn a_result_that_was_deleted_is_missing() {
 
 #[test]
 fn without_a_store_the_reference_holds_the_result() {
-    let shelved = Memory::disabled().cache("f", |x: &u8| vec![*x; 3]).shelve(&1);
+    let shelved = Memory::none().cache("f", |x: &u8| vec![*x; 3]).shelve(&1);
     assert_eq!(shelved.clone().get().unwrap(), [1, 1, 1]);
     assert_eq!(shelved.id(), None);
     assert_eq!(shelved.metadata().unwrap(), None);
@@ -46,7 +46,7 @@ fn a_result_that_refuses_to_be_stored_cannot_be_shelved() {
             Err(serde::ser::Error::custom("not today"))
         }
     }
-    for memory in [Memory::disabled(), Memory::with_store(InMemoryStore::new()).build()] {
+    for memory in [Memory::none(), Memory::with_store(InMemoryStore::new()).build()] {
         let shelved = memory.cache("f", |_: &()| Refuses).shelve(&());
         assert!(matches!(shelved.get(), Err(Error::Unshelved { .. })));
     }

@@ -1,6 +1,6 @@
 use joblib_memory::{Memory, cache, code};
 
-static MEMORY: std::sync::LazyLock<Memory> = std::sync::LazyLock::new(Memory::disabled);
+static MEMORY: std::sync::LazyLock<Memory> = std::sync::LazyLock::new(Memory::none);
 
 struct Model(f64);
 
