@@ -59,7 +59,7 @@ impl Keeper {
         {
             return;
         }
-        let patient = looked.is_none() && id.arguments.as_u128() % PATIENT_CALLS == 0;
+        let patient = looked.is_none() && id.arguments.as_u128().is_multiple_of(PATIENT_CALLS);
         if patient || self.start().is_err() {
             self.shared.look();
         }
