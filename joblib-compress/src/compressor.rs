@@ -49,7 +49,9 @@ pub trait Compressor: fmt::Debug + Send + Sync + 'static {
 
     /// Reads a stream that starts at the current position of `source`, to the end of `source`.
     ///
-    /// Streams one after the other read as one. The reader copies straight into the caller's
+    /// Streams one after the other read as one. The reader keeps to the
+    /// [`output_limit`](DecodeOptions::output_limit), for which there is
+    /// [`DecodeOptions::limit`]; and more than one thread is a wish, here and when writing. It copies straight into the caller's
     /// buffer; wrap it in a [`BufReader`](std::io::BufReader) to read a few bytes at a time.
     ///
     /// # Errors

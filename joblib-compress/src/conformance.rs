@@ -22,7 +22,9 @@ macro_rules! compressor_conformance {
                 is_found_by_what_it_says,
                 returns_what_was_written,
                 returns_what_was_written_in_small_pieces,
+                returns_what_several_threads_wrote,
                 rejects_levels_it_does_not_have,
+                keeps_to_the_output_limit,
                 reads_streams_one_after_the_other,
                 rejects_a_truncated_stream,
                 rejects_trailing_bytes,
@@ -98,6 +100,41 @@ pub fn returns_what_was_written_in_small_pieces(compressor: &dyn Compressor) {
     }
     assert!(output == input);
     assert_eq!(reader.read(&mut piece).unwrap(), 0, "the end stays the end");
+}
+
+/// Threads change neither what comes back nor, between two numbers of them, the stream.
+pub fn returns_what_several_threads_wrote(compressor: &dyn Compressor) {
+    let input = sample(3_000_000);
+    let level = compressor.levels().min;
+    let write =
+        |threads| write_with(compressor, &input, EncodeOptions::new(level).threads(threads));
+    let stream = write(2);
+    assert!(stream == write(3), "two and three threads differ");
+    for stream in [&stream, &write(1)] {
+        for threads in [1, 2] {
+            let options = DecodeOptions::new().threads(threads);
+            let output = read_with(compressor, stream, &options).unwrap();
+            assert!(output == input, "read by {threads}");
+        }
+    }
+}
+
+/// A stream that holds more than the limit gives no more, and an error that names the limit; one
+/// that holds exactly as much is read.
+pub fn keeps_to_the_output_limit(compressor: &dyn Compressor) {
+    let input = sample(10_000);
+    let stream = encode(compressor, &input);
+    for limit in [0, 1, 9_999] {
+        let options = DecodeOptions::new().output_limit(limit);
+        let mut reader = compressor.decoder(Box::new(&stream[..]), &options).unwrap();
+        let mut output = Vec::new();
+        let error = reader.read_to_end(&mut output).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{error}");
+        assert!(error.to_string().contains(&limit.to_string()), "{error}");
+        assert!(output.len() as u64 <= limit, "{} bytes", output.len());
+    }
+    let options = DecodeOptions::new().output_limit(10_000);
+    assert!(read_with(compressor, &stream, &options).unwrap() == input);
 }
 
 /// A level beside the scale is refused at the start, and so is 0, which means no compression.
@@ -203,12 +240,25 @@ pub fn encode(compressor: &dyn Compressor, input: &[u8]) -> Vec<u8> {
 }
 
 fn encode_at(compressor: &dyn Compressor, input: &[u8], level: i32) -> Vec<u8> {
+    write_with(compressor, input, EncodeOptions::new(level))
+}
+
+fn write_with(compressor: &dyn Compressor, input: &[u8], options: EncodeOptions) -> Vec<u8> {
     let mut stream = Vec::new();
-    let mut encoder =
-        compressor.encoder(Box::new(&mut stream), &EncodeOptions::new(level)).unwrap();
+    let mut encoder = compressor.encoder(Box::new(&mut stream), &options).unwrap();
     encoder.write_all(input).unwrap();
     encoder.finish().unwrap();
     stream
+}
+
+fn read_with(
+    compressor: &dyn Compressor,
+    stream: &[u8],
+    options: &DecodeOptions,
+) -> io::Result<Vec<u8>> {
+    let mut output = Vec::new();
+    compressor.decoder(Box::new(stream), options)?.read_to_end(&mut output)?;
+    Ok(output)
 }
 
 /// Everything in `stream`.
@@ -217,10 +267,7 @@ fn encode_at(compressor: &dyn Compressor, input: &[u8], level: i32) -> Vec<u8> {
 ///
 /// What the reader reports.
 pub fn decode(compressor: &dyn Compressor, stream: &[u8]) -> io::Result<Vec<u8>> {
-    let mut output = Vec::new();
-    let mut reader = compressor.decoder(Box::new(stream), &DecodeOptions::new())?;
-    reader.read_to_end(&mut output)?;
-    Ok(output)
+    read_with(compressor, stream, &DecodeOptions::new())
 }
 
 /// Bytes that compress a little: words between noise, the same on every run.

@@ -39,6 +39,15 @@ pub enum Error {
         levels: Levels,
     },
 
+    /// Nobody would do the work.
+    #[error("{action} a `{name}` stream with 0 threads is not possible: choose 1 or more")]
+    NoThreads {
+        /// `"writing"` or `"reading"`.
+        action: &'static str,
+        /// The format.
+        name: String,
+    },
+
     /// A text is neither a name nor a name with a level.
     #[error("`{setting}` names no compression: write a name, or a name and a level as in `xz:6`")]
     BadSetting {

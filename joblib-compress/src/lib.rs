@@ -28,7 +28,8 @@
 //! # Scope
 //!
 //! This crate knows byte streams and nothing about what is in them. Streams are compressed and
-//! decompressed on the calling thread, in memory that does not grow with their length. Every
+//! decompressed in memory that does not grow with their length, on the calling thread unless
+//! [`threads`](EncodeOptions::threads) asks for more. Every
 //! stream is an ordinary file of its format, which the command-line tools and Python's modules
 //! read; theirs are read here, several one after the other included. A stream that is damaged, cut
 //! or followed by something else is an error, never a shorter result.
@@ -47,7 +48,19 @@
 //! | `lz4` | `.lz4` | 1 to 9 (1), all alike | lz4_flex | |
 //! | `zstd` | `.zst` | -7 to 22 (3) | zstd, C | |
 //!
-//! Level 0 means no compression everywhere. `conformance` exposes the test-suite every
+//! Level 0 means no compression everywhere. What several threads write is an ordinary stream too:
+//!
+//! | format | how the work is shared | read by several threads |
+//! | --- | --- | --- |
+//! | zlib, gzip | blocks of 256 KiB that refer to the one before, as `pigz` | no |
+//! | bz2 | a stream for each block of the level, as `pbzip2` | no |
+//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | no |
+//! | lz4 | the frame's blocks of 1 MiB; the same bytes as from one thread | no |
+//! | zstd | by the library, as `zstd -T` | no |
+//! | lzma | not at all: the format has no parts | no |
+//!
+//! A stream from a stranger may stand for a thousand times its length, or ask for gigabytes:
+//! [`DecodeOptions`] has a limit for either.  `conformance` exposes the test-suite every
 //! [`Compressor`] must pass; it is not covered by semver.
 
 #![forbid(unsafe_code)]
@@ -60,6 +73,8 @@ mod options;
 mod registry;
 #[allow(dead_code, unused_imports, reason = "each format uses its part; formats can be off")]
 mod stream;
+#[allow(dead_code, unused_imports, reason = "each format uses its part; formats can be off")]
+mod threads;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

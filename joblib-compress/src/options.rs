@@ -1,7 +1,9 @@
 //! What a caller can ask of a stream, and which levels a format has.
 
 use std::fmt;
+use std::io::Read;
 
+use crate::stream::LimitedReader;
 use crate::{Error, Result};
 
 /// The compression levels of a format, from fast to small, both ends included.
@@ -42,12 +44,26 @@ impl fmt::Display for Levels {
 pub struct EncodeOptions {
     /// One of the format's [`Levels`].
     pub level: i32,
+    /// How many threads compress, 1 or more.
+    ///
+    /// 1 unless set, which is the caller's own. With more, those are started when there is work
+    /// for them, at most 256, and the caller only hands over and writes. The stream is one that
+    /// every reader of the format reads, and the same for every number above 1; it is up to a
+    /// hundredth larger than that of one thread. lzma cannot be cut and takes one thread whatever
+    /// is asked for.
+    pub threads: usize,
 }
 
 impl EncodeOptions {
     /// Everything at its default but the level.
     pub fn new(level: i32) -> Self {
-        Self { level }
+        Self { level, threads: 1 }
+    }
+
+    /// The same with that many [`threads`](Self::threads); 0 is refused when the stream starts.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 }
 
@@ -62,12 +78,53 @@ pub struct DecodeOptions {
     /// other formats need at most 12 MiB whatever the stream says. 128 MiB unless set: enough for
     /// every level of every format here (the most is zstd 22, which needs exactly this window).
     pub memory_limit: u64,
+    /// The most bytes that a reader gives, for streams from strangers: a thousand bytes may stand
+    /// for a gigabyte.
+    ///
+    /// A stream that holds more is refused where it does, with
+    /// [`FileTooLarge`](std::io::ErrorKind::FileTooLarge). No limit unless set: readers work in
+    /// memory that does not grow with the output, and what the output is for decides how much of
+    /// it is too much.
+    pub output_limit: Option<u64>,
+    /// How many threads decompress, 1 or more.
+    ///
+    /// 1 unless set, which is the caller's own. More help where a file is made of parts that can
+    /// be told apart, which the table of the [crate](crate#scope) tells.
+    pub threads: usize,
 }
 
 impl DecodeOptions {
     /// Everything at its default.
     pub fn new() -> Self {
-        Self { memory_limit: 128 << 20 }
+        Self { memory_limit: 128 << 20, output_limit: None, threads: 1 }
+    }
+
+    /// The same with that [`memory_limit`](Self::memory_limit).
+    #[must_use]
+    pub fn memory_limit(self, bytes: u64) -> Self {
+        Self { memory_limit: bytes, ..self }
+    }
+
+    /// The same with that [`output_limit`](Self::output_limit).
+    #[must_use]
+    pub fn output_limit(self, bytes: u64) -> Self {
+        Self { output_limit: Some(bytes), ..self }
+    }
+
+    /// The same with that many [`threads`](Self::threads); 0 is refused when the stream starts.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// `reader`, which gives the content of a `name` stream, made to keep to the
+    /// [`output_limit`](Self::output_limit): the last thing a [`Compressor`](crate::Compressor)
+    /// does to its reader.
+    pub fn limit<'r>(&self, name: &str, reader: Box<dyn Read + 'r>) -> Box<dyn Read + 'r> {
+        match self.output_limit {
+            Some(limit) => Box::new(LimitedReader::new(name, reader, limit)),
+            None => reader,
+        }
     }
 }
 

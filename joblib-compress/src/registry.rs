@@ -174,7 +174,7 @@ impl Registry {
         let whole = Cursor::new(head).chain(source);
         let reader = match &compressor {
             Some(compressor) => compressor.decoder(Box::new(whole), options)?,
-            None => Box::new(whole),
+            None => options.limit("uncompressed", Box::new(whole)),
         };
         Ok(Detected { compressor, reader })
     }

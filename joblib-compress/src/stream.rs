@@ -3,11 +3,13 @@
 
 mod decoder;
 mod encoder;
+mod limited;
 
 use std::io;
 
 pub(crate) use decoder::{StepDecoder, corrupt, cut};
 pub(crate) use encoder::StepEncoder;
+pub(crate) use limited::LimitedReader;
 
 /// A codec that takes some input and gives some output at a time.
 pub(crate) trait Step {

@@ -10,6 +10,8 @@ mod all {
     mod formats;
     /// Finding compressors by name, extension and magic; clashes.
     mod registry;
+    /// Streams written and read by several threads.
+    mod threads;
     /// A compressor that is not of this crate, from registration to reading back.
     mod toy;
 }

@@ -98,7 +98,9 @@ impl DumpOptions {
     /// How many threads may work on one value; 1 unless set, and 0 counts as 1.
     ///
     /// An uncompressed dump uses two, whatever is allowed beyond: one writes, one computes the
-    /// checksums of arrays of 4 MiB and more. What is written is the same.
+    /// checksums of arrays of 4 MiB and more. What is written is the same. A compressed one uses
+    /// all of them, at most 256, and is read by whoever reads the format
+    /// ([`EncodeOptions`](joblib_compress::EncodeOptions)).
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.other_threads = threads.saturating_sub(1);
@@ -155,7 +157,9 @@ impl DumpOptions {
         let Some((compressor, options)) = found else {
             return write_value(value, output, self.other_threads > 0);
         };
-        let encoder = compressor.encoder(Box::new(output), &options).map_err(compression)?;
+        let encoder = compressor
+            .encoder(Box::new(output), &options.threads(self.other_threads + 1))
+            .map_err(compression)?;
         let mut encoder = Plain(encoder);
         write_value(value, &mut encoder, false)?;
         encoder.0.finish().map_err(|source| Error::io("writing", source))

@@ -1,11 +1,15 @@
 //! bzip2 files.
 
+mod blocks;
+
 use std::io::{self, BufRead, Read, Write};
 
 use bzip2::{Action, Compress, Compression, Decompress, Status};
 
+use self::blocks::Bz2Blocks;
 use super::known::BZ2 as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
+use crate::threads::BlockEncoder;
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// bzip2 (`.bz2`).
@@ -36,23 +40,31 @@ impl Compressor for Bz2 {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
-        let codec = Compress::new(Compression::new(level.unsigned_abs()), WORK_FACTOR);
-        Ok(Box::new(StepEncoder::new(codec, sink)))
+        let level = KNOWN.check_encode(options)?.unsigned_abs();
+        if options.threads > 1 {
+            let encoder = BlockEncoder::new(Bz2Blocks::new(level), options.threads, sink);
+            return Ok(Box::new(encoder.map_err(KNOWN.writing())?));
+        }
+        Ok(Box::new(StepEncoder::new(compressor(level), sink)))
     }
 
     fn decoder<'r>(
         &self,
         source: Box<dyn BufRead + 'r>,
-        _options: &DecodeOptions,
+        options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let decoder = StepDecoder::new(KNOWN.name, source, || Ok(Decompress::new(false)));
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }
 }
 
 /// 0: the library's default patience with repetitive data.
 const WORK_FACTOR: u32 = 0;
+
+fn compressor(level: u32) -> Compress {
+    Compress::new(Compression::new(level), WORK_FACTOR)
+}
 
 impl Step for Compress {
     fn step(&mut self, input: &[u8], output: &mut [u8], last: bool) -> io::Result<Progress> {

@@ -1,5 +1,7 @@
 //! What zlib and gzip share: the codec of `flate2`.
 
+pub(crate) mod blocks;
+
 use std::io;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};

@@ -1,10 +1,14 @@
 //! gzip files: deflate with a header, a CRC-32 and the length.
 
+mod blocks;
+
 use std::io::{BufRead, Read, Write};
 
+use self::blocks::GzipBlocks;
 use super::deflate;
 use super::known::GZIP as KNOWN;
 use crate::stream::{StepDecoder, StepEncoder};
+use crate::threads::BlockEncoder;
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// gzip (`.gz`).
@@ -36,16 +40,21 @@ impl Compressor for Gzip {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
+        let level = KNOWN.check_encode(options)?;
+        if options.threads > 1 {
+            let encoder = BlockEncoder::new(GzipBlocks::new(level), options.threads, sink);
+            return Ok(Box::new(encoder.map_err(KNOWN.writing())?));
+        }
         Ok(Box::new(StepEncoder::new(deflate::gzip_encoder(level), sink)))
     }
 
     fn decoder<'r>(
         &self,
         source: Box<dyn BufRead + 'r>,
-        _options: &DecodeOptions,
+        options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let decoder = StepDecoder::new(KNOWN.name, source, deflate::gzip_decoder);
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?.allow_padding()))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?.allow_padding())))
     }
 }

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::{Error, Levels};
+use crate::{DecodeOptions, EncodeOptions, Error, Levels, Result};
 
 /// What is fixed about a format.
 #[derive(Debug)]
@@ -77,6 +77,24 @@ pub(crate) const ZSTD: Known = Known {
 };
 
 impl Known {
+    /// The level, if a stream can be written so.
+    pub(crate) fn check_encode(&self, options: &EncodeOptions) -> Result<i32> {
+        self.check_threads("writing", options.threads)?;
+        self.levels.check(self.name, options.level)
+    }
+
+    /// Whether a stream can be read so.
+    pub(crate) fn check_decode(&self, options: &DecodeOptions) -> Result<()> {
+        self.check_threads("reading", options.threads)
+    }
+
+    fn check_threads(&self, action: &'static str, threads: usize) -> Result<()> {
+        match threads {
+            0 => Err(Error::NoThreads { action, name: self.name.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
     /// Says that starting to write such a stream failed.
     pub(crate) fn writing(&self) -> impl Fn(io::Error) -> Error + use<> {
         let name = self.name;

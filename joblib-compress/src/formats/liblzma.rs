@@ -4,13 +4,29 @@ use std::io;
 
 use xz2::stream::{Action, Status, Stream};
 #[cfg(feature = "xz")]
-use xz2::stream::{CONCATENATED, Check};
+use xz2::stream::{CONCATENATED, Check, MtStreamBuilder};
 
 use crate::stream::{Progress, Step};
+#[cfg(feature = "xz")]
+use crate::threads::MOST_THREADS;
 
 #[cfg(feature = "xz")]
 pub(crate) fn xz_encoder(level: i32) -> io::Result<Coder> {
     Ok(Coder(Stream::new_easy_encoder(level.unsigned_abs(), Check::Crc64)?))
+}
+
+/// A stream of several blocks, each compressed by one thread.
+#[cfg(feature = "xz")]
+pub(crate) fn xz_encoder_of(threads: usize, level: i32) -> io::Result<Coder> {
+    let mut builder = MtStreamBuilder::new();
+    builder.threads(clamped(threads)).preset(level.unsigned_abs()).check(Check::Crc64);
+    Ok(Coder(builder.encoder()?))
+}
+
+/// The number of threads that liblzma is asked for.
+#[cfg(feature = "xz")]
+fn clamped(threads: usize) -> u32 {
+    threads.min(MOST_THREADS).try_into().expect("few")
 }
 
 /// liblzma goes from one stream to the next on its own: only it knows the padding in between,

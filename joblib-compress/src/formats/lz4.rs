@@ -1,13 +1,16 @@
 //! lz4 frames.
 
+mod blocks;
 mod decoder;
 
 use std::io::{self, BufRead, BufWriter, Read, Write};
 
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 
+use self::blocks::Lz4Blocks;
 use self::decoder::Lz4Decoder;
 use super::known::LZ4 as KNOWN;
+use crate::threads::BlockEncoder;
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// Bytes collected before the sink is called: a block comes as a length and its data.
@@ -42,16 +45,21 @@ impl Compressor for Lz4 {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        KNOWN.levels.check(KNOWN.name, options.level)?;
+        KNOWN.check_encode(options)?;
+        if options.threads > 1 {
+            let encoder = BlockEncoder::new(Lz4Blocks::new(), options.threads, sink);
+            return Ok(Box::new(encoder.map_err(KNOWN.writing())?));
+        }
         Ok(Box::new(Lz4Encoder::new(sink)))
     }
 
     fn decoder<'r>(
         &self,
         source: Box<dyn BufRead + 'r>,
-        _options: &DecodeOptions,
+        options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
-        Ok(Box::new(Lz4Decoder::new(source)))
+        KNOWN.check_decode(options)?;
+        Ok(options.limit(KNOWN.name, Box::new(Lz4Decoder::new(source))))
     }
 }
 
@@ -60,12 +68,16 @@ struct Lz4Encoder<'w>(FrameEncoder<BufWriter<Box<dyn Write + 'w>>>);
 
 impl<'w> Lz4Encoder<'w> {
     fn new(sink: Box<dyn Write + 'w>) -> Self {
-        let frame = FrameInfo::new()
-            .block_size(BlockSize::Max1MB)
-            .block_mode(BlockMode::Independent)
-            .content_checksum(true);
+        let frame = frame().content_checksum(true);
         Self(FrameEncoder::with_frame_info(frame, BufWriter::with_capacity(SINK_BUFFER, sink)))
     }
+}
+
+/// Bytes of a block, of which each is compressed without the others.
+const BLOCK: usize = 1 << 20;
+
+fn frame() -> FrameInfo {
+    FrameInfo::new().block_size(BlockSize::Max1MB).block_mode(BlockMode::Independent)
 }
 
 impl Write for Lz4Encoder<'_> {

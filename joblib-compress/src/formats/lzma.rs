@@ -35,7 +35,7 @@ impl Compressor for Lzma {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
+        let level = KNOWN.check_encode(options)?;
         let codec = liblzma::lzma_encoder(level).map_err(KNOWN.writing())?;
         Ok(Box::new(StepEncoder::new(codec, sink)))
     }
@@ -45,8 +45,9 @@ impl Compressor for Lzma {
         source: Box<dyn BufRead + 'r>,
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let limit = options.memory_limit;
         let decoder = StepDecoder::new(KNOWN.name, source, move || liblzma::lzma_decoder(limit));
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }
 }

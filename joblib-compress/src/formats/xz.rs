@@ -33,8 +33,12 @@ impl Compressor for Xz {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
-        let codec = liblzma::xz_encoder(level).map_err(KNOWN.writing())?;
+        let level = KNOWN.check_encode(options)?;
+        let codec = match options.threads {
+            1 => liblzma::xz_encoder(level),
+            threads => liblzma::xz_encoder_of(threads, level),
+        };
+        let codec = codec.map_err(KNOWN.writing())?;
         Ok(Box::new(StepEncoder::new(codec, sink)))
     }
 
@@ -43,8 +47,9 @@ impl Compressor for Xz {
         source: Box<dyn BufRead + 'r>,
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let limit = options.memory_limit;
         let decoder = StepDecoder::new(KNOWN.name, source, move || liblzma::xz_decoder(limit));
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }
 }

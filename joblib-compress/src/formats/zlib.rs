@@ -1,10 +1,14 @@
 //! zlib streams: deflate with a two-byte header and an Adler-32.
 
+mod blocks;
+
 use std::io::{BufRead, Read, Write};
 
+use self::blocks::ZlibBlocks;
 use super::deflate;
 use super::known::ZLIB as KNOWN;
 use crate::stream::{StepDecoder, StepEncoder};
+use crate::threads::BlockEncoder;
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// zlib (`.z`), what Python joblib writes unless told otherwise.
@@ -36,16 +40,21 @@ impl Compressor for Zlib {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
+        let level = KNOWN.check_encode(options)?;
+        if options.threads > 1 {
+            let encoder = BlockEncoder::new(ZlibBlocks::new(level), options.threads, sink);
+            return Ok(Box::new(encoder.map_err(KNOWN.writing())?));
+        }
         Ok(Box::new(StepEncoder::new(deflate::zlib_encoder(level), sink)))
     }
 
     fn decoder<'r>(
         &self,
         source: Box<dyn BufRead + 'r>,
-        _options: &DecodeOptions,
+        options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let decoder = StepDecoder::new(KNOWN.name, source, deflate::zlib_decoder);
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }
 }

@@ -6,6 +6,7 @@ use ::zstd::stream::raw::{self, CParameter, DParameter, Decoder, InBuffer, Opera
 
 use super::known::ZSTD as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
+use crate::threads::MOST_THREADS;
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// Zstandard (`.zst`): smaller and several times faster than zlib on most data.
@@ -37,8 +38,8 @@ impl Compressor for Zstd {
         sink: Box<dyn Write + 'w>,
         options: &EncodeOptions,
     ) -> Result<Box<dyn Encoder + 'w>> {
-        let level = KNOWN.levels.check(KNOWN.name, options.level)?;
-        let codec = compressor(level).map_err(KNOWN.writing())?;
+        let level = KNOWN.check_encode(options)?;
+        let codec = compressor(level, options.threads).map_err(KNOWN.writing())?;
         Ok(Box::new(StepEncoder::new(codec, sink)))
     }
 
@@ -47,15 +48,20 @@ impl Compressor for Zstd {
         source: Box<dyn BufRead + 'r>,
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
+        KNOWN.check_decode(options)?;
         let window = window_log(options.memory_limit);
         let decoder = StepDecoder::new(KNOWN.name, source, move || decompressor(window));
-        Ok(Box::new(decoder.map_err(KNOWN.reading())?))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }
 }
 
-fn compressor(level: i32) -> io::Result<raw::Encoder<'static>> {
+fn compressor(level: i32, threads: usize) -> io::Result<raw::Encoder<'static>> {
     let mut codec = raw::Encoder::new(level)?;
     codec.set_parameter(CParameter::ChecksumFlag(true))?;
+    if threads > 1 {
+        let threads = threads.min(MOST_THREADS).try_into().expect("few");
+        codec.set_parameter(CParameter::NbWorkers(threads))?;
+    }
     Ok(codec)
 }
 

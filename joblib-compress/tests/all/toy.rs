@@ -40,9 +40,10 @@ impl Compressor for Toy {
     fn decoder<'r>(
         &self,
         source: Box<dyn BufRead + 'r>,
-        _: &DecodeOptions,
+        options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
-        Ok(Box::new(ToyDecoder { source, output: None, damaged: false }))
+        let decoder = ToyDecoder { source, output: None, damaged: false };
+        Ok(options.limit(self.name(), Box::new(decoder)))
     }
 }
 

@@ -1,0 +1,10 @@
+//! Streams worked on by several threads: cut into blocks, joined in order.
+//!
+//! Sources and sinks stay on the caller's thread, which need not own them. At most
+//! [`AHEAD`](ordered::AHEAD) blocks per thread are in memory at a time.
+
+mod blocks;
+mod ordered;
+
+pub(crate) use blocks::{BlockEncoder, Blocks, Piece};
+pub(crate) use ordered::{MOST_THREADS, Ordered, Work};
