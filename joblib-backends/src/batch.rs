@@ -93,6 +93,11 @@ pub enum Failure {
         /// How long it had been running.
         after: Duration,
     },
+    /// The engine that the batch was given to could not run it.
+    Engine {
+        /// What the engine said.
+        message: String,
+    },
     /// The task had not begun: it may be submitted again at no loss.
     NotRun,
     /// The backend dropped the task without an answer.
@@ -121,6 +126,11 @@ pub struct Payload<'a> {
 }
 
 impl Frame {
+    /// Empties the frame and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
     /// The bytes written so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

@@ -51,6 +51,24 @@ pub enum Error {
     )]
     InsideWorker,
 
+    /// An engine could not be reached.
+    #[error("the engine at `{address}` could not be reached")]
+    Engine {
+        /// The address that was asked for.
+        address: String,
+        /// What is missing.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// An address has a part that is no option.
+    #[error("`{option}` in the address `{address}` is no option (write `key=value`)")]
+    BadOption {
+        /// The whole address.
+        address: String,
+        /// The part.
+        option: String,
+    },
+
     /// The backend does not work here.
     #[error("the `{backend}` backend is not available: {reason}")]
     Unsupported {

@@ -48,6 +48,8 @@ mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cpus;
+#[cfg(all(feature = "distributed", target_os = "linux"))]
+mod distributed;
 mod error;
 mod inside;
 mod n_jobs;
@@ -65,6 +67,8 @@ mod threads;
 pub use backend::{Backend, CallId, Capabilities};
 pub use batch::{Batch, CallFn, Failure, Frame, Payload, Target};
 pub use cpus::{cpu_count, physical_cpu_count};
+#[cfg(all(feature = "distributed", target_os = "linux"))]
+pub use distributed::Distributed;
 pub use error::{Error, Result};
 pub use inside::{inside_worker, worker_cores};
 pub use n_jobs::NJobs;

@@ -15,7 +15,8 @@ const ALIASES: &[(&str, &str)] =
 
 /// The backend called `name`: `"sequential"`, `"threads"`, `"processes"`, or one that was
 /// [registered](register_backend). Python's names (`"threading"`, `"loky"`, `"multiprocessing"`)
-/// are understood. Of an address such as `dask://host:8786` the part before `://` is the name.
+/// are understood. Of an address such as `dask://host:8786` or `python:module:factory` the part
+/// before the first colon is the name.
 ///
 /// Pools are shared: asking twice for the same name and number gives the same, warm workers.
 ///
@@ -48,7 +49,7 @@ pub fn backend_by_name_with(
     n_jobs: NJobs,
     options: &WorkerOptions,
 ) -> Result<Arc<dyn Backend>> {
-    let scheme = name.split_once("://").map_or(name, |(scheme, _)| scheme);
+    let scheme = name.split_once([':', '?']).map_or(name, |(scheme, _)| scheme);
     let canonical = ALIASES
         .iter()
         .find(|(alias, _)| *alias == scheme)
@@ -82,6 +83,10 @@ fn factories() -> MutexGuard<'static, BTreeMap<String, Factory>> {
 fn builtin() -> BTreeMap<String, Factory> {
     let mut known: BTreeMap<String, Factory> = BTreeMap::new();
     known.insert("sequential".into(), Arc::new(sequential));
+    #[cfg(all(feature = "distributed", target_os = "linux"))]
+    for scheme in crate::distributed::schemes() {
+        known.insert(scheme.into(), Arc::new(distributed));
+    }
     #[cfg(feature = "processes")]
     known.insert("processes".into(), Arc::new(processes));
     #[cfg(feature = "threads")]
@@ -92,6 +97,13 @@ fn builtin() -> BTreeMap<String, Factory> {
 fn sequential(_: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>> {
     Sequential.effective_n_jobs(n_jobs)?;
     Ok(Arc::new(Sequential))
+}
+
+#[cfg(all(feature = "distributed", target_os = "linux"))]
+fn distributed(address: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>> {
+    // Zero is refused before anything is started.
+    n_jobs.resolve(crate::cpu_count())?;
+    Ok(crate::Distributed::shared(address)?)
 }
 
 #[cfg(feature = "threads")]

@@ -10,6 +10,8 @@ mod peak;
 mod preparation;
 mod process;
 mod queue;
+#[cfg(feature = "distributed")]
+pub(crate) mod remote;
 mod segment;
 mod session;
 mod status;

@@ -161,7 +161,8 @@ fn command(invitation: Invitation, workers: usize, threads: Option<NonZeroUsize>
     command
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How a process ended, for messages.
+pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal} ({})", sys::signal_name(signal)),

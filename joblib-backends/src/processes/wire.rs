@@ -5,7 +5,7 @@ use crate::Failure;
 /// What a worker says first.
 pub(super) const MAGIC: [u8; 8] = *b"joblibW1";
 /// The length of the handshake: the magic and the identity of the build.
-pub(super) const HANDSHAKE: usize = 24;
+pub(crate) const HANDSHAKE: usize = 24;
 /// No frame is longer than this: whatever claims to be was not written by us.
 const LIMIT: u64 = 1 << 40;
 
@@ -59,7 +59,7 @@ impl BatchHeader {
 
 /// What a record holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Arguments or a result.
     Value,
     /// A [`Failure`], as postcard writes it.
@@ -103,15 +103,15 @@ impl RecordHeader {
 
 /// One task's arguments or answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Record<'a> {
-    pub(super) task: u32,
-    pub(super) kind: Kind,
-    pub(super) bytes: &'a [u8],
+pub(crate) struct Record<'a> {
+    pub(crate) task: u32,
+    pub(crate) kind: Kind,
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Record<'a> {
     /// Takes a record off the front of `bytes`; `None` if it is not complete yet.
-    pub(super) fn take(bytes: &mut &'a [u8]) -> Result<Option<Self>, Garbage> {
+    pub(crate) fn take(bytes: &mut &'a [u8]) -> Result<Option<Self>, Garbage> {
         let Some((head, rest)) = bytes.split_first_chunk() else {
             return Ok(None);
         };
@@ -125,7 +125,7 @@ impl<'a> Record<'a> {
     }
 
     /// The answer this record holds.
-    pub(super) fn answer(self) -> Result<Result<&'a [u8], Failure>, Garbage> {
+    pub(crate) fn answer(self) -> Result<Result<&'a [u8], Failure>, Garbage> {
         match self.kind {
             Kind::Value => Ok(Ok(self.bytes)),
             Kind::Failure => match postcard::from_bytes(self.bytes) {
@@ -146,9 +146,10 @@ pub(super) fn failure_bytes(failure: &Failure) -> Vec<u8> {
 /// Bytes that the other side cannot have meant.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0} makes no sense")]
-pub(super) struct Garbage(pub(super) &'static str);
+pub(crate) struct Garbage(pub(crate) &'static str);
 
-fn word(bytes: &[u8], at: usize) -> u64 {
+/// Eight bytes at `at`, as a number.
+pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(word)

@@ -64,6 +64,7 @@ where
     results.recv().unwrap()
 }
 
+#[allow(dead_code, reason = "not every test binary has such a pool")]
 pub(crate) fn one_worker() -> Processes {
     Processes::new(NonZeroUsize::MIN).unwrap()
 }
