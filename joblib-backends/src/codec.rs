@@ -6,6 +6,7 @@
 use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;
+use std::thread::LocalKey;
 
 use joblib_persist::message;
 use serde::{Serialize, de::DeserializeOwned};
@@ -38,6 +39,7 @@ impl Payload<'_> {
 
 thread_local! {
     static TRAVELLING: Cell<bool> = const { Cell::new(false) };
+    static GOING_FAR: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether what this thread is serializing is on its way between parent and worker.
@@ -45,14 +47,31 @@ pub(crate) fn is_travelling() -> bool {
     TRAVELLING.get()
 }
 
+/// Whether the worker is not a child of this process, so that it cannot look into its memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_going_far() -> bool {
+    GOING_FAR.get()
+}
+
+/// Does `action`, in which arguments are written for workers that are not children of this process.
+#[cfg(all(feature = "distributed", target_os = "linux"))]
+pub(crate) fn going_far<R>(action: impl FnOnce() -> R) -> R {
+    with(&GOING_FAR, action)
+}
+
 fn travelling<R>(action: impl FnOnce() -> R) -> R {
-    struct Reset(bool);
+    with(&TRAVELLING, action)
+}
+
+/// Does `action` while `flag` is set on this thread.
+fn with<R>(flag: &'static LocalKey<Cell<bool>>, action: impl FnOnce() -> R) -> R {
+    struct Reset(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Reset {
         fn drop(&mut self) {
-            TRAVELLING.set(self.0);
+            self.0.set(self.1);
         }
     }
-    let _reset = Reset(TRAVELLING.replace(true));
+    let _reset = Reset(flag, flag.replace(true));
     action()
 }
 

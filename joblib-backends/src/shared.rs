@@ -80,7 +80,7 @@ mod travel {
     use crate::codec::is_travelling;
 
     /// How a travelling value is written: as itself (from a worker, whose memory does not outlive
-    /// it), or as its place.
+    /// it, and to other machines), or as its place.
     const VALUE: u8 = 0;
     #[cfg(target_os = "linux")]
     const PLACE: u8 = 1;
@@ -91,7 +91,7 @@ mod travel {
                 return T::serialize(self, serializer);
             }
             #[cfg(target_os = "linux")]
-            if !crate::inside_worker() {
+            if !crate::inside_worker() && !crate::codec::is_going_far() {
                 use serde::ser::Error;
                 let place = self.place().map_err(S::Error::custom)?;
                 return (PLACE, place).serialize(serializer);

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::frames::{self, Job, News, Order};
 use super::script;
 use crate::batch::refuse;
+use crate::codec;
 use crate::processes::remote;
 use crate::{Batch, CallId, Error, Failure, Frame, Result};
 
@@ -368,7 +369,7 @@ fn encode(batch: &mut dyn Batch) -> Result<Vec<u8>, String> {
     let mut frame = Frame::default();
     for task in 0..batch.len() {
         frame.clear();
-        let encoded = batch.encode(task, &mut frame);
+        let encoded = codec::going_far(|| batch.encode(task, &mut frame));
         remote::push_record(&mut bytes, task, encoded.map(|()| frame.as_bytes()));
     }
     bytes.extend(end);

@@ -1,6 +1,6 @@
 use std::process::Command;
 
-use joblib_backends::{Failure, Frame, Payload};
+use joblib_backends::{Failure, Frame, Payload, Shared};
 
 use crate::calls::call;
 use crate::engine;
@@ -29,10 +29,21 @@ fn arguments_of_20_mb_arrive() {
     assert_eq!(answers, [Ok(20_000_000), Ok(20_000_000)]);
 }
 
+#[test]
+fn a_shared_value_arrives() {
+    fn sum(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+        out.write(&input.read::<Shared<Vec<u64>>>()?.iter().sum::<u64>())
+    }
+    let shared = Shared::new((0..1000).collect::<Vec<u64>>());
+    let answers = call::<Shared<Vec<u64>>, u64>(&engine(1), sum, vec![shared.clone(), shared]);
+    assert_eq!(answers, [Ok(499_500), Ok(499_500)]);
+}
+
 /// Not a test: prints, as a program of its own, what tasks printed on the engine.
 #[test]
 #[ignore = "started by `what_tasks_print_comes_back`"]
 fn prints() {
+    #[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is about prints")]
     fn print(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
         let text: String = input.read()?;
         println!("to the output: {text}");
