@@ -54,7 +54,7 @@
 //! | --- | --- | --- |
 //! | zlib, gzip | blocks of 256 KiB that refer to the one before, as `pigz` | no |
 //! | bz2 | a stream for each block of the level, as `pbzip2` | no |
-//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | no |
+//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | what `xz -T` or this crate wrote by several |
 //! | lz4 | the frame's blocks of 1 MiB; the same bytes as from one thread | no |
 //! | zstd | by the library, as `zstd -T` | no |
 //! | lzma | not at all: the format has no parts | no |

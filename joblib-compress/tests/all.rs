@@ -1,6 +1,8 @@
 //! The one test binary of this crate: every file under `tests/all` is a module of it.
 
 mod all {
+    /// Small streams that stand for large ones, and lengths that are lies.
+    mod bombs;
     /// What users write as `compress`, and what it resolves to.
     #[cfg(all(feature = "gzip", feature = "zlib"))]
     mod compression;

@@ -131,7 +131,8 @@ impl LoadOptions {
     /// How many threads may work on one value; 1 unless set, and 0 counts as 1.
     ///
     /// Arrays of 4 MiB and more in uncompressed files are read and verified piece by piece, by
-    /// whichever thread is free. Streams are read by one thread.
+    /// whichever thread is free. So is a compressed file whose format has parts that can be told apart
+    /// (xz, if it was written by several threads); other streams are read by one thread.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.reading.threads = threads.max(1);
@@ -242,7 +243,7 @@ impl LoadOptions {
     }
 
     fn read_compressed<T: DeserializeOwned>(&self, reader: Box<dyn BufRead + '_>) -> Result<T> {
-        self.read(&mut Plain(decompressed(reader)?.content))
+        self.read(&mut Plain(decompressed(reader, self.reading.threads)?.content))
     }
 
     fn read<T: DeserializeOwned>(&self, input: &mut dyn Input) -> Result<T> {
@@ -261,9 +262,12 @@ pub(crate) struct Decompressed<'r> {
 }
 
 /// Decompresses what begins like a known compressor's stream.
-pub(crate) fn decompressed<'r>(reader: Box<dyn BufRead + 'r>) -> Result<Decompressed<'r>> {
+pub(crate) fn decompressed<'r>(
+    reader: Box<dyn BufRead + 'r>,
+    threads: usize,
+) -> Result<Decompressed<'r>> {
     let found = Registry::global()
-        .decoder_for(reader, &DecodeOptions::new())
+        .decoder_for(reader, &DecodeOptions::new().threads(threads))
         .map_err(|source| Error::new(ErrorKind::Compression { action: "reading", source }))?;
     let compressor = found.compressor.map(|compressor| compressor.name().to_owned());
     Ok(Decompressed { compressor, content: BufReader::with_capacity(BUFFER, found.reader) })

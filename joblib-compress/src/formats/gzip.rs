@@ -55,6 +55,6 @@ impl Compressor for Gzip {
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
         let decoder = StepDecoder::new(KNOWN.name, source, deflate::gzip_decoder);
-        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?.allow_padding())))
+        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?.allow_padding(1))))
     }
 }

@@ -36,6 +36,16 @@ pub(crate) fn xz_decoder(memory_limit: u64) -> io::Result<Coder> {
     Ok(Coder(Stream::new_stream_decoder(memory_limit, CONCATENATED)?))
 }
 
+/// Blocks that say how long they are, read side by side as far as the memory limit allows; others
+/// are read one after the other. One stream: this decoder cannot be told to go on.
+#[cfg(feature = "xz")]
+pub(crate) fn xz_decoder_of(threads: usize, memory_limit: u64) -> io::Result<Coder> {
+    let mut builder = MtStreamBuilder::new();
+    builder.threads(clamped(threads));
+    builder.memlimit_threading(memory_limit).memlimit_stop(memory_limit);
+    Ok(Coder(builder.decoder()?))
+}
+
 #[cfg(feature = "lzma")]
 pub(crate) fn lzma_encoder(level: i32) -> io::Result<Coder> {
     let options = xz2::stream::LzmaOptions::new_preset(level.unsigned_abs())?;

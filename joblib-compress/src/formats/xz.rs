@@ -48,8 +48,15 @@ impl Compressor for Xz {
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
-        let limit = options.memory_limit;
-        let decoder = StepDecoder::new(KNOWN.name, source, move || liblzma::xz_decoder(limit));
-        Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
+        let (limit, threads) = (options.memory_limit, options.threads);
+        let reader: Box<dyn Read + 'r> = if threads > 1 {
+            let make = move || liblzma::xz_decoder_of(threads, limit);
+            let decoder = StepDecoder::new(KNOWN.name, source, make).map_err(KNOWN.reading())?;
+            Box::new(decoder.allow_padding(4))
+        } else {
+            let make = move || liblzma::xz_decoder(limit);
+            Box::new(StepDecoder::new(KNOWN.name, source, make).map_err(KNOWN.reading())?)
+        };
+        Ok(options.limit(KNOWN.name, reader))
     }
 }

@@ -12,8 +12,9 @@ pub(crate) struct StepDecoder<'r, C, F> {
     /// Makes the codec of the next stream.
     make: F,
     codec: C,
-    /// Zero bytes may follow a stream, as tapes and block devices leave them.
-    padding: bool,
+    /// Zero bytes may follow a stream, as tapes and block devices leave them: a multiple of this
+    /// many, or none if 0.
+    padding: usize,
     state: State,
 }
 
@@ -34,29 +35,38 @@ impl<'r, C: Step, F: Fn() -> io::Result<C>> StepDecoder<'r, C, F> {
         make: F,
     ) -> io::Result<Self> {
         let codec = make()?;
-        Ok(Self { name, source, make, codec, padding: false, state: State::Inside })
+        Ok(Self { name, source, make, codec, padding: 0, state: State::Inside })
     }
 
-    /// Lets zero bytes follow a stream.
-    pub(crate) fn allow_padding(mut self) -> Self {
-        self.padding = true;
+    /// Lets zero bytes follow a stream, a multiple of `unit`.
+    pub(crate) fn allow_padding(mut self, unit: usize) -> Self {
+        self.padding = unit;
         self
     }
 
     /// Goes to the next stream; false if the source ends here instead.
     fn begin_next(&mut self) -> io::Result<bool> {
+        if self.padding > 0 && !self.skip_zeros()?.is_multiple_of(self.padding) {
+            return self.fail("its padding has a wrong length").map(|_| false);
+        }
+        if self.source.fill_buf()?.is_empty() {
+            return Ok(false);
+        }
+        self.codec = (self.make)()?;
+        self.state = State::Inside;
+        Ok(true)
+    }
+
+    /// Goes to the next byte that is not zero; returns how many were.
+    fn skip_zeros(&mut self) -> io::Result<usize> {
+        let mut skipped = 0;
         loop {
-            let input = self.source.fill_buf()?;
-            if input.is_empty() {
-                return Ok(false);
-            }
-            let zeros = input.iter().take_while(|&&byte| byte == 0).count();
-            if !self.padding || zeros == 0 {
-                self.codec = (self.make)()?;
-                self.state = State::Inside;
-                return Ok(true);
+            let zeros = self.source.fill_buf()?.iter().take_while(|&&byte| byte == 0).count();
+            if zeros == 0 {
+                return Ok(skipped);
             }
             self.source.consume(zeros);
+            skipped += zeros;
         }
     }
 

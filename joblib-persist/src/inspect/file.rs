@@ -109,7 +109,7 @@ fn for_each_value(
         for_each_in(&mut input, reading, each)?;
         return Ok((None, len));
     }
-    let stream = decompressed(Box::new(input.into_reader()))?;
+    let stream = decompressed(Box::new(input.into_reader()), 1)?;
     for_each_in(&mut Plain(stream.content), reading, each)?;
     Ok((stream.compressor, len))
 }

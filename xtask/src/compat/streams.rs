@@ -51,7 +51,7 @@ impl Exchange {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let inputs = [("empty", Vec::new()), ("small", sample(100)), ("large", sample(1 << 20))];
+        let inputs = [("empty", Vec::new()), ("small", sample(100)), ("large", sample(4 << 20))];
         let inputs = inputs.map(|(name, bytes)| (name.to_owned(), bytes));
         for side in ["ours", "python", "tools"] {
             fs::create_dir_all(folder.join(side))?;
@@ -62,24 +62,24 @@ impl Exchange {
         Ok(Self { registry: Registry::builtin(), folder, inputs: inputs.into() })
     }
 
-    /// Every input at the lowest, the usual and the highest level of every format, and all of
-    /// them joined.
+    /// Every input at the lowest, the usual and the highest level of every format, by one thread
+    /// and by two; and one joined to itself.
     fn write_ours(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for compressor in self.registry.iter() {
             let levels = compressor.levels();
             for level in [levels.min, levels.default, levels.max] {
                 for (input, bytes) in &self.inputs {
-                    let stream = encode(compressor.as_ref(), bytes, level)?;
-                    entries.push(self.keep(
-                        compressor.as_ref(),
-                        &level.to_string(),
-                        input,
-                        &stream,
-                    )?);
+                    for threads in [1, 2] {
+                        let options = EncodeOptions::new(level).threads(threads);
+                        let stream = encode(compressor.as_ref(), bytes, &options)?;
+                        let variant = format!("{level}-by-{threads}");
+                        entries.push(self.keep(compressor.as_ref(), &variant, input, &stream)?);
+                    }
                 }
             }
-            let small = encode(compressor.as_ref(), &self.inputs["small"], levels.default)?;
+            let usual = EncodeOptions::new(levels.default);
+            let small = encode(compressor.as_ref(), &self.inputs["small"], &usual)?;
             let joined = [small.clone(), small].concat();
             entries.push(self.keep(compressor.as_ref(), JOINED, "small", &joined)?);
         }
@@ -105,9 +105,13 @@ impl Exchange {
 
     /// Reads a file of `side`, whose format must be found by its first bytes.
     fn check(&self, side: &str, entry: &Entry) -> Result {
+        [1, 2].iter().try_for_each(|threads| self.check_with(*threads, side, entry))
+    }
+
+    fn check_with(&self, threads: usize, side: &str, entry: &Entry) -> Result {
         let stream = fs::read(self.folder.join(side).join(&entry.file))?;
         let wrong = |what: String| format!("{side}/{}: {what}", entry.file);
-        let options = DecodeOptions::new();
+        let options = DecodeOptions::new().threads(threads);
         let mut found = self.registry.decoder_for(Box::new(&stream[..]), &options)?;
         let name = found.compressor.as_ref().map(|compressor| compressor.name());
         if name != Some(&entry.format) {
@@ -184,10 +188,9 @@ fn is_joined(entry: &Entry) -> bool {
     entry.file.split('.').any(|part| part == JOINED)
 }
 
-fn encode(compressor: &dyn Compressor, input: &[u8], level: i32) -> Result<Vec<u8>> {
+fn encode(compressor: &dyn Compressor, input: &[u8], options: &EncodeOptions) -> Result<Vec<u8>> {
     let mut stream = Vec::new();
-    let options = EncodeOptions::new(level);
-    let mut encoder = compressor.encoder(Box::new(&mut stream), &options)?;
+    let mut encoder = compressor.encoder(Box::new(&mut stream), options)?;
     encoder.write_all(input)?;
     encoder.finish()?;
     Ok(stream)
