@@ -71,6 +71,7 @@ mod inspect;
 mod load;
 mod mapped;
 pub mod message;
+mod recycled;
 mod ser;
 pub mod value;
 

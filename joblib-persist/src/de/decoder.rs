@@ -1,6 +1,8 @@
 //! Bytes as items, and the shapes and variants that were defined.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::thread::LocalKey;
 
 use serde::de::DeserializeOwned;
 
@@ -9,6 +11,7 @@ use super::source::Source;
 use crate::array::Elements;
 use crate::error::{Error, ErrorKind, Result, Segment};
 use crate::format::{Description, MAX_DEPTH, NAME_MAX, tag};
+use crate::recycled::{Recycle, Recycled};
 
 /// Reads one value from a source.
 pub(crate) struct Decoder<S> {
@@ -16,7 +19,7 @@ pub(crate) struct Decoder<S> {
     /// How much of the current frame was used.
     pub(super) at: usize,
     /// What the value has defined so far.
-    defined: Option<Box<Defined>>,
+    defined: Recycled<Defined>,
     depth: u32,
     failed: bool,
 }
@@ -63,6 +66,25 @@ pub(super) enum VariantKind {
     Struct,
 }
 
+thread_local! {
+    static SHELF: Cell<Option<Box<Defined>>> = const { Cell::new(None) };
+}
+
+impl Recycle for Defined {
+    fn shelf() -> &'static LocalKey<Cell<Option<Box<Self>>>> {
+        &SHELF
+    }
+
+    fn clear(&mut self) -> bool {
+        self.shapes.clear();
+        self.fields.clear();
+        self.pending.clear();
+        self.text.clear();
+        self.variants.clear();
+        self.text.capacity() <= 64 * 1024 && self.variants.capacity() <= 1024
+    }
+}
+
 impl Defined {
     fn text(&self, name: Name) -> &str {
         self.text.get(name.start as usize..name.end as usize).unwrap_or_default()
@@ -94,7 +116,7 @@ impl VariantKind {
 
 impl<S: Source> Decoder<S> {
     pub(crate) fn new(source: S) -> Self {
-        Decoder { source, at: 0, defined: None, depth: 0, failed: false }
+        Decoder { source, at: 0, defined: Recycled::new(), depth: 0, failed: false }
     }
 
     /// Reads the value and returns the source, and how much of its frame was used.
@@ -205,6 +227,12 @@ impl<S: Source> Decoder<S> {
 
     /// The name of a struct, field, enum or variant.
     pub(super) fn name<T>(&mut self, read: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+        let len = self.name_len()?;
+        self.text(len, read)
+    }
+
+    #[inline]
+    fn name_len(&mut self) -> Result<usize> {
         let len = match self.byte()? {
             short @ tag::SHORT_TEXT..=tag::SHORT_TEXT_END => usize::from(short - tag::SHORT_TEXT),
             tag::TEXT => self.len()?,
@@ -213,7 +241,7 @@ impl<S: Source> Decoder<S> {
         if len > NAME_MAX {
             return Err(Error::damaged(format!("a name of {len} bytes")));
         }
-        self.text(len, read)
+        Ok(len)
     }
 
     /// The description of an array, behind its tag.
@@ -284,21 +312,19 @@ impl<S: Source> Decoder<S> {
     /// Reads the name of a struct and begins to define its shape; the number tells it from the
     /// ones around it.
     pub(super) fn begin_shape(&mut self) -> Result<(Name, usize)> {
-        if self.defined.is_none() {
-            // Enough for a struct of some fields: a message is often just that.
-            let (pending, text) = (Vec::with_capacity(16), String::with_capacity(128));
-            self.defined = Some(Box::new(Defined { pending, text, ..Defined::default() }));
-        }
         let name = self.keep_name()?;
         Ok((name, self.defined.as_ref().map_or(0, |defined| defined.pending.len())))
     }
 
     /// Reads a name that is needed later.
     fn keep_name(&mut self) -> Result<Name> {
-        let mut defined = self.defined.take().unwrap_or_default();
-        let kept = self.name(|name| defined.keep(name));
-        self.defined = Some(defined);
-        kept
+        let len = self.name_len()?;
+        let rest = self.source.frame().get(self.at..).unwrap_or_default();
+        let bytes = rest.get(..len).ok_or_else(cut_item)?;
+        let name = std::str::from_utf8(bytes).map_err(|_| not_utf8())?;
+        let kept = self.defined.get_or_make().keep(name)?;
+        self.at += len;
+        Ok(kept)
     }
 
     /// A name that was kept.
@@ -310,7 +336,7 @@ impl<S: Source> Decoder<S> {
     /// [`added_field`](Self::added_field).
     pub(super) fn add_field(&mut self) -> Result<usize> {
         let name = self.keep_name()?;
-        let defined = self.defined.get_or_insert_default();
+        let defined = self.defined.get_or_make();
         defined.pending.push(name);
         Ok(defined.pending.len() - 1)
     }
@@ -321,7 +347,7 @@ impl<S: Source> Decoder<S> {
     }
 
     pub(super) fn end_shape(&mut self, (name, begin): (Name, usize)) {
-        let defined = self.defined.get_or_insert_default();
+        let defined = self.defined.get_or_make();
         let start = defined.fields.len() as u32;
         defined.fields.extend(defined.pending.drain(begin..));
         let end = defined.fields.len() as u32;
@@ -362,7 +388,7 @@ impl<S: Source> Decoder<S> {
             3 => VariantKind::Struct,
             _ => return Err(Error::damaged("a variant of unknown kind")),
         };
-        let variants = &mut self.defined.get_or_insert_default().variants;
+        let variants = &mut self.defined.get_or_make().variants;
         variants.push(Variant { enumeration, name, kind });
         Ok(variants.len() - 1)
     }

@@ -22,7 +22,7 @@ pub(crate) struct Encoder<S> {
 
 impl<S: Sink> Encoder<S> {
     pub(crate) fn new(sink: S) -> Self {
-        Encoder { sink, shapes: Shapes::default(), depth: 0, failed: false }
+        Encoder { sink, shapes: Shapes::new(), depth: 0, failed: false }
     }
 
     /// Writes the value and returns the sink, which has it all.

@@ -1,20 +1,21 @@
 //! The numbers of the shapes and variants that were defined so far.
 
 use std::collections::HashMap;
+use std::cell::Cell;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::thread::LocalKey;
+
+use crate::recycled::{Recycle, Recycled};
 
 /// What the value has defined so far; nothing, and no memory, for a value without structs and
 /// enums.
 ///
 /// Names are told apart by their address: equal addresses are equal names, and a name with two
 /// addresses is defined twice.
-#[derive(Default)]
 pub(super) struct Shapes {
-    /// The names of the fields of all shapes.
-    fields: Vec<&'static str>,
     /// The shape that was asked for last: most structs come in rows.
     last: Option<(ShapeKey, Shape)>,
-    defined: Option<Box<Defined>>,
+    defined: Recycled<Defined>,
 }
 
 /// A shape: its number, and where its fields are, for [`Shapes::field`].
@@ -27,11 +28,32 @@ pub(super) struct Shape {
 
 #[derive(Default)]
 struct Defined {
+    /// The names of the fields of all shapes.
+    fields: Vec<&'static str>,
     numbers: Numbers<ShapeKey>,
     shapes: Vec<Shape>,
     /// The fields so far of the structs being defined, those of inner ones last.
     pending: Vec<&'static str>,
     variants: Numbers<VariantKey>,
+}
+
+thread_local! {
+    static SHELF: Cell<Option<Box<Defined>>> = const { Cell::new(None) };
+}
+
+impl Recycle for Defined {
+    fn shelf() -> &'static LocalKey<Cell<Option<Box<Self>>>> {
+        &SHELF
+    }
+
+    fn clear(&mut self) -> bool {
+        self.fields.clear();
+        self.numbers.clear();
+        self.shapes.clear();
+        self.pending.clear();
+        self.variants.clear();
+        self.fields.capacity() <= 1024 && self.variants.keys.capacity() <= 1024
+    }
 }
 
 /// A struct's name and number of announced fields: all that is known before its fields come.
@@ -77,6 +99,11 @@ impl VariantKey {
 
 impl Shapes {
     #[inline]
+    pub(super) fn new() -> Self {
+        Shapes { last: None, defined: Recycled::new() }
+    }
+
+    #[inline]
     pub(super) fn shape(&mut self, key: ShapeKey) -> Option<Shape> {
         match self.last {
             Some((last, shape)) if last == key => Some(shape),
@@ -93,23 +120,24 @@ impl Shapes {
 
     #[inline]
     pub(super) fn field(&self, field: u32) -> &'static str {
-        self.fields.get(field as usize).copied().unwrap_or_default()
+        let fields = self.defined.as_ref().map(|defined| &defined.fields);
+        fields.and_then(|fields| fields.get(field as usize)).copied().unwrap_or_default()
     }
 
     /// Begins to define a shape; the result tells it from the ones around it.
     pub(super) fn begin_shape(&mut self) -> usize {
-        self.defined.get_or_insert_default().pending.len()
+        self.defined.get_or_make().pending.len()
     }
 
     pub(super) fn add_field(&mut self, field: &'static str) {
-        self.defined.get_or_insert_default().pending.push(field);
+        self.defined.get_or_make().pending.push(field);
     }
 
     pub(super) fn end_shape(&mut self, key: ShapeKey, begin: usize) {
-        let defined = self.defined.get_or_insert_default();
-        let (number, start) = (defined.shapes.len() as u32, self.fields.len() as u32);
-        self.fields.extend(defined.pending.drain(begin..));
-        let shape = Shape { number, start, end: self.fields.len() as u32 };
+        let defined = self.defined.get_or_make();
+        let (number, start) = (defined.shapes.len() as u32, defined.fields.len() as u32);
+        defined.fields.extend(defined.pending.drain(begin..));
+        let shape = Shape { number, start, end: defined.fields.len() as u32 };
         defined.shapes.push(shape);
         defined.numbers.push(key);
         self.last = Some((key, shape));
@@ -121,7 +149,7 @@ impl Shapes {
     }
 
     pub(super) fn define_variant(&mut self, key: VariantKey) {
-        self.defined.get_or_insert_default().variants.push(key);
+        self.defined.get_or_make().variants.push(key);
     }
 }
 
@@ -148,6 +176,12 @@ impl<K: Copy + Eq + std::hash::Hash> Numbers<K> {
             self.last = self.search(key)?;
         }
         Some(self.last)
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.last = 0;
+        self.numbers.clear();
     }
 
     fn search(&self, key: K) -> Option<u32> {
