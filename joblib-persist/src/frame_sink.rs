@@ -24,6 +24,10 @@ const BESIDE_MIN: usize = 4 << 20;
 pub(crate) trait Output: Write {
     /// Says that `len` bytes will follow in one piece: a file can be given the room at once.
     fn expect(&mut self, len: u64) -> io::Result<()>;
+
+    /// Writes `len` zeros, or leaves them to the file system.
+    #[cfg(feature = "mmap")]
+    fn zeros(&mut self, len: u64) -> io::Result<()>;
 }
 
 /// Any writer.
@@ -42,6 +46,11 @@ impl<W: Write> Write for Plain<W> {
 impl<W: Write> Output for Plain<W> {
     fn expect(&mut self, _len: u64) -> io::Result<()> {
         Ok(())
+    }
+
+    #[cfg(feature = "mmap")]
+    fn zeros(&mut self, len: u64) -> io::Result<()> {
+        io::copy(&mut io::Read::take(io::repeat(0), len), self).map(drop)
     }
 }
 
@@ -126,6 +135,27 @@ impl<'w> FrameSink<'w> {
         Ok(())
     }
 
+    /// Ends the current frame with an array, and goes to where its block starts.
+    fn begin_block(&mut self) {
+        self.end_frame(Next::Block);
+        self.blocks = self.blocks.wrapping_add(1);
+        let padded = self.buffer.len() + padding(self.offset());
+        self.buffer.resize(padded, 0);
+    }
+
+    /// Instead of [`Sink::block`]: `len` zeros, which will be something else before anybody
+    /// compares them with a checksum.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn blank_block(&mut self, len: u64) -> Result<()> {
+        self.begin_block();
+        self.write_buffer()?;
+        self.output.zeros(len).map_err(writing)?;
+        self.written += len;
+        self.buffer.extend_from_slice(&checksum::UNKNOWN.to_le_bytes());
+        self.begin_frame();
+        Ok(())
+    }
+
     /// Writes a block past the buffer.
     fn write_block(&mut self, block: &Block<'_>) -> Result<u64> {
         self.write_buffer()?;
@@ -197,10 +227,7 @@ impl Sink for FrameSink<'_> {
     }
 
     fn block(&mut self, block: &Block<'_>) -> Result<()> {
-        self.end_frame(Next::Block);
-        self.blocks = self.blocks.wrapping_add(1);
-        let padded = self.buffer.len() + padding(self.offset());
-        self.buffer.resize(padded, 0);
+        self.begin_block();
         let checksum = if block.byte_len() >= BUFFER {
             self.write_block(block)?
         } else {

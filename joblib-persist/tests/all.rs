@@ -11,6 +11,11 @@ mod array;
 #[path = "all/damage.rs"]
 mod damage;
 
+/// A dump that is killed, or finds no room, leaves the old file as it was.
+#[cfg(target_os = "linux")]
+#[path = "all/faults.rs"]
+mod faults;
+
 /// Files appear complete or not at all, compressed as they are called, and are read by content.
 #[path = "all/files.rs"]
 mod files;

@@ -127,4 +127,17 @@ impl Output for NewFile {
         }
         Ok(())
     }
+
+    #[cfg(feature = "mmap")]
+    fn zeros(&mut self, len: u64) -> io::Result<()> {
+        if self.names.is_none() {
+            return io::copy(&mut io::Read::take(io::repeat(0), len), self).map(drop);
+        }
+        // Room that is reserved now cannot be missing when a map is written to, which nobody
+        // could be told.
+        room::reserve(&self.file, self.written, len)?;
+        self.written += len;
+        self.file.set_len(self.written)?;
+        io::Seek::seek(&mut self.file, io::SeekFrom::Start(self.written)).map(drop)
+    }
 }

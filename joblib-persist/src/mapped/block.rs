@@ -141,7 +141,9 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
     }
 
     pub(super) fn flush(&mut self) -> Result<()> {
-        if !self.changed || self.map.mode != MmapMode::ReadWrite {
+        // One that was just created has none yet.
+        let lacks_checksum = self.has_checksum && self.checksum() == checksum::UNKNOWN;
+        if self.map.mode != MmapMode::ReadWrite || !(self.changed || lacks_checksum) {
             return Ok(());
         }
         let checksum_len = if self.has_checksum { CHECKSUM_LEN } else { 0 };

@@ -5,6 +5,8 @@ mod array;
 mod block;
 mod bytes;
 #[cfg(feature = "mmap")]
+mod create;
+#[cfg(feature = "mmap")]
 mod map;
 #[cfg(not(feature = "mmap"))]
 mod never;
@@ -42,6 +44,8 @@ pub(crate) struct Place {
 }
 
 /// How the arrays of a file are mapped: `mmap_mode` of `numpy` and of Python's `joblib.load`.
+///
+/// For `'w+'`, which makes a new file, there is `MappedArray::create`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum MmapMode {

@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
     BLOCK_MIN, Container, Description, ITEM_MAX, MAX_DEPTH, NAME_MAX, description, tag,
 };
+#[cfg(feature = "mmap")]
+use crate::frame_sink::FrameSink;
 
 /// Writes one value into a sink.
 pub(crate) struct Encoder<S> {
@@ -202,6 +204,17 @@ impl<S: Sink> Encoder<S> {
         buffer.extend_from_slice(&description.head());
         description.shape().iter().for_each(|&len| append_number(buffer, len));
         Ok(buffer)
+    }
+}
+
+#[cfg(feature = "mmap")]
+impl<'w> Encoder<FrameSink<'w>> {
+    /// Writes an array of zeros as a block, however small, and returns the sink.
+    pub(crate) fn blank_array(mut self, description: &Description) -> Result<FrameSink<'w>> {
+        let len = description.byte_len()?;
+        self.describe(tag::ARRAY, description)?;
+        self.sink.blank_block(len as u64)?;
+        Ok(self.sink)
     }
 }
 

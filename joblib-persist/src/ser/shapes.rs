@@ -1,7 +1,7 @@
 //! The numbers of the shapes and variants that were defined so far.
 
-use std::collections::HashMap;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::thread::LocalKey;
 

@@ -1,8 +1,8 @@
 use std::fs::{self, File};
 
-use joblib_persist::array::Element;
-use joblib_persist::{ErrorKind, MappedArray, MmapMode, dump, dump_to, load};
-use ndarray::{Array, Array1, Array2, ArrayD, Axis, Dimension, Ix1, Ix2};
+use joblib_persist::array::{Element, Order};
+use joblib_persist::{ErrorKind, MappedArray, MmapMode, dump, dump_to, load, verify};
+use ndarray::{Array, Array1, Array2, ArrayD, Axis, Dimension, Ix1, Ix2, IxDyn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -134,6 +134,44 @@ fn a_map_outlives_the_file_and_its_replacement() {
     fs::remove_file(&path).unwrap();
     assert!(old.view().iter().all(|&element| element == 1));
     assert!(new.view().iter().all(|&element| element == 0));
+}
+
+#[test]
+fn a_created_array_is_zero_and_then_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.jbl");
+    dump("old", &path).unwrap();
+    for order in [Order::C, Order::F] {
+        let mut array = MappedArray::<i64, Ix2>::create(&path, (300, 7), order).unwrap();
+        assert!(array.is_mapped());
+        assert_eq!(array.view(), Array2::<i64>::zeros((300, 7)));
+        assert_eq!(array.view().is_standard_layout(), order == Order::C);
+        array.view_mut().unwrap()[[299, 3]] = -5;
+        assert_eq!(verify(&path).unwrap().unverified, 1);
+        assert_eq!(load::<Array2<i64>>(&path).unwrap()[[299, 3]], -5);
+        array.flush().unwrap();
+        assert_eq!(verify(&path).unwrap().unverified, 0);
+        assert_eq!(load::<Array2<i64>>(&path).unwrap(), array.view());
+    }
+    // One file, and no temporary one.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn created_arrays_may_be_small_empty_or_never_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.jbl");
+    for shape in [vec![], vec![0, 3], vec![5]] {
+        let mut array = MappedArray::<bool, IxDyn>::create(&path, shape.clone(), Order::C).unwrap();
+        array.flush().unwrap();
+        assert_eq!(verify(&path).unwrap().unverified, 0, "{shape:?}");
+        assert_eq!(array.view().shape(), shape);
+    }
+    let too_large = MappedArray::<f64, Ix2>::create(&path, (1 << 40, 1 << 40), Order::C);
+    assert!(matches!(too_large.unwrap_err().kind(), ErrorKind::Damaged { .. }));
+    let too_large = MappedArray::<f64, Ix2>::create(&path, (1 << 30, 1 << 26), Order::C);
+    assert!(matches!(too_large.unwrap_err().kind(), ErrorKind::Io { .. }));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
