@@ -106,7 +106,7 @@ impl MemoryBuilder {
     #[must_use]
     pub fn build(self) -> Memory {
         let keeper = (!self.limits.is_unlimited())
-            .then(|| Keeper::new(Arc::clone(&self.store), self.limits));
+            .then(|| Keeper::new(Arc::clone(&self.store), self.location.clone(), self.limits));
         Memory::from_inner(Inner {
             store: self.store,
             location: self.location,

@@ -12,9 +12,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::hash::Arguments;
 use crate::lookup::{Asked, Found, Pending};
+use crate::notes::Notes;
 use crate::options::Options;
 use crate::outcome::Outcome;
-use crate::{Digest, EntryInfo, Evicted, Function, Memory, Metadata, Result};
+use crate::{Digest, EntryInfo, Evicted, Explanation, Function, Memory, Metadata, Result};
 
 /// A function whose results are stored, from [`Memory::cache`] or [`Memory::try_cache`].
 ///
@@ -169,6 +170,11 @@ where
         self.asked().is_cached(|| Self::arguments(argument))
     }
 
+    /// Why the result for `argument` is stored or not: the nearest stored call, and what differs.
+    pub fn explain(&self, argument: &A) -> Explanation {
+        self.asked().explain(|| Self::arguments(argument), || Self::notes(argument))
+    }
+
     fn run(&self, recompute: bool, argument: &A) -> O::Returned {
         match self.asked().find::<O>(recompute, || Self::arguments(argument)) {
             Found::Stored(value) => value,
@@ -180,7 +186,7 @@ where
     }
 
     fn compute(&self, pending: &mut Pending<O>, argument: &A) -> O::Returned {
-        pending.argument("argument", argument);
+        pending.describe(|| Self::notes(argument));
         pending.start();
         (self.compute)(argument)
     }
@@ -190,6 +196,10 @@ where
             self.announced.call_once(|| inner.named(&self.function, self.code, self.created));
         }
         Asked::new(&self.memory, &self.function, self.code, true).options(self.options.clone())
+    }
+
+    fn notes(argument: &A) -> Notes {
+        Notes::new().argument("argument", argument)
     }
 
     fn arguments(argument: &A) -> Arguments {

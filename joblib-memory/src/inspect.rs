@@ -137,7 +137,7 @@ impl Memory {
     /// If the store cannot be listed or a result cannot be deleted; the others are.
     pub fn reduce_size(&self, limits: &Limits) -> Result<Evicted> {
         let Some(store) = self.store() else { return Ok(Evicted::default()) };
-        keeper::reduce(store, limits, *limits).map(|(gone, _)| gone)
+        keeper::reduce(store, self.location(), limits, *limits).map(|(gone, _)| gone)
     }
 
     /// Forgets what code that has changed since has left behind: of each function, only the results

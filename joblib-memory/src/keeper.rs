@@ -1,5 +1,6 @@
 //! Keeps a store within its limits while results come in, beside the calls and not in them.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::limits::{Evicted, Limits};
 use crate::store::Store;
-use crate::{CallId, Result, clock, report};
+use crate::{CallId, Result, clock, evictions, report};
 
 /// After this time the store is looked at again: others put results there, too, and all of them
 /// grow older.
@@ -28,6 +29,8 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 struct Shared {
     store: Arc<dyn Store>,
+    /// Where the store lies, if that is a folder.
+    location: Option<PathBuf>,
     limits: Limits,
     /// Whether somebody is looking.
     looking: AtomicBool,
@@ -38,10 +41,10 @@ struct Shared {
 }
 
 impl Keeper {
-    pub(crate) fn new(store: Arc<dyn Store>, limits: Limits) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, location: Option<PathBuf>, limits: Limits) -> Self {
         let (looking, looked) = (AtomicBool::new(false), Mutex::new(None));
         let (bytes, items) = (AtomicU64::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { store, limits, looking, looked, bytes, items });
+        let shared = Arc::new(Shared { store, location, limits, looking, looked, bytes, items });
         Self { shared, thread: Mutex::new(None) }
     }
 
@@ -90,7 +93,7 @@ impl Shared {
     /// Counts what is there, and deletes what is too much.
     fn look(&self) {
         let before = self.held();
-        match reduce(&*self.store, &self.limits, self.limits.with_room()) {
+        match self.reduce() {
             Ok((_, left)) => {
                 // What came in meanwhile may or may not have been listed: it counts.
                 let now = self.held();
@@ -106,6 +109,11 @@ impl Shared {
         self.looking.store(false, Ordering::Release);
     }
 
+    fn reduce(&self) -> Result<(Evicted, Evicted)> {
+        let goal = self.limits.with_room();
+        reduce(&*self.store, self.location.as_deref(), &self.limits, goal)
+    }
+
     fn held(&self) -> Evicted {
         let [bytes, items] = [&self.bytes, &self.items].map(|n| n.load(Ordering::Relaxed));
         Evicted { items, bytes }
@@ -116,6 +124,7 @@ impl Shared {
 /// is left.
 pub(crate) fn reduce(
     store: &dyn Store,
+    location: Option<&Path>,
     limits: &Limits,
     goal: Limits,
 ) -> Result<(Evicted, Evicted)> {
@@ -123,7 +132,11 @@ pub(crate) fn reduce(
     let mut left = Evicted::of(&entries);
     let goal = if limits.are_exceeded_by(left) { goal } else { *limits };
     let (mut gone, mut outcome) = (Evicted::default(), Ok(()));
-    for entry in goal.surplus(entries, clock::now()) {
+    let surplus = goal.surplus(entries, clock::now());
+    if let (Some(location), false) = (location, surplus.is_empty()) {
+        evictions::note(location, &surplus);
+    }
+    for entry in surplus {
         match store.delete(&entry.id) {
             Ok(deleted) => {
                 left = Evicted { items: left.items - 1, bytes: left.bytes - entry.bytes };

@@ -48,6 +48,11 @@ impl Layout {
         self.root.join(GITIGNORE.0)
     }
 
+    /// The file that names results that were evicted.
+    pub(crate) fn evictions(&self) -> PathBuf {
+        self.root.join(".evicted")
+    }
+
     /// The folder of a function: one folder per version of its code.
     pub(crate) fn function(&self, function: &Function) -> PathBuf {
         let mut path = self.root.clone();

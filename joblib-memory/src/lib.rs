@@ -30,8 +30,8 @@
 //! It should be one whose result depends on its arguments alone, and which is worth the
 //! microseconds that hashing, reading and decoding take.
 //!
-//! Entries stay until they are deleted; nothing limits the size of a store yet. Who can write to
-//! the folder decides what the functions return: share it with people you trust.
+//! Entries stay until they are deleted, unless [`MemoryBuilder::limits`] says how much may stay. Who
+//! can write to the folder decides what the functions return: share it with people you trust.
 //!
 //! # Features
 //!
@@ -52,6 +52,8 @@ mod counters;
 mod digest;
 mod entry;
 mod error;
+mod evictions;
+mod explain;
 mod flights;
 mod function;
 mod hash;
@@ -62,11 +64,13 @@ mod limits;
 mod lookup;
 mod memory;
 mod metadata;
+mod notes;
 mod options;
 mod outcome;
 mod render;
 mod report;
 mod shelved;
+mod sketch;
 mod store;
 
 #[cfg(feature = "conformance")]
@@ -78,6 +82,7 @@ pub use call_id::CallId;
 pub use counters::Stats;
 pub use digest::{Digest, ParseDigestError};
 pub use error::{Error, Result};
+pub use explain::{Difference, Explanation, Reason};
 pub use function::Function;
 pub use hash::hash;
 pub use inspect::{FunctionStats, StoreStats, Verified};
@@ -96,6 +101,7 @@ pub use store::{
 pub mod __private {
     pub use crate::hash::Arguments;
     pub use crate::lookup::{Asked, Found, Pending};
+    pub use crate::notes::Notes;
     pub use crate::options::Options;
     pub use crate::outcome::{NotAResult, Outcome, Returned, Whole, WrittenAsResult};
 

@@ -13,9 +13,9 @@ use crate::flights::Flight;
 use crate::hash::Arguments;
 use crate::memory::Inner;
 use crate::metadata::Metadata;
+use crate::notes::Notes;
 use crate::options::{Options, Refusal};
 use crate::outcome::Outcome;
-use crate::render::render;
 use crate::shelved::Shelved;
 use crate::store::{Claim, HeldClaim};
 use crate::{CallId, Digest, Error, Function, Memory, Result, clock, report};
@@ -220,7 +220,7 @@ struct Call {
     id: CallId,
     /// Whether an entry that is there already is to be deleted.
     replaces: bool,
-    arguments: Vec<(String, String)>,
+    notes: Notes,
     stopwatch: Stopwatch,
     // Released in this order: whoever waits for the flight finds the claim free.
     claim: Option<HeldClaim>,
@@ -233,7 +233,7 @@ impl Call {
             view,
             id,
             replaces: false,
-            arguments: Vec::new(),
+            notes: Notes::new(),
             stopwatch: Stopwatch::start(),
             claim: None,
             flight: None,
@@ -301,7 +301,7 @@ impl Call {
         if self.replaces {
             inner.store.delete(&self.id)?;
         }
-        let metadata = Metadata::new(&self.id, &self.arguments, self.stopwatch.elapsed());
+        let metadata = Metadata::new(&self.id, &self.notes, self.stopwatch.elapsed());
         report::storing(&self.view, &self.id);
         let mut bytes = 0;
         let stored = inner.store.put_if_absent(&self.id, &mut |writer| {
@@ -352,17 +352,17 @@ impl<O: Outcome> Pending<O> {
         Self { call, outcome: PhantomData }
     }
 
-    /// Notes an argument, for people who look into the store.
-    pub fn argument<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+    /// Notes the arguments, for people who look into the store and for explanations.
+    pub fn describe(&mut self, notes: impl FnOnce() -> Notes) {
         if let Some(call) = &mut self.call {
-            call.arguments.push((name.to_owned(), render(value)));
+            call.notes = notes();
         }
     }
 
     /// From now on the time counts.
     pub fn start(&mut self) {
         if let Some(call) = &mut self.call {
-            report::calling(&call.view, &call.id, &call.arguments);
+            report::calling(&call.view, &call.id, &call.notes.texts);
             call.stopwatch = Stopwatch::start();
         }
     }

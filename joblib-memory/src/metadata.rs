@@ -4,6 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::notes::Notes;
+use crate::sketch::Sketch;
 use crate::{CallId, clock};
 
 /// How a stored result came to be. For people and for later decisions: nothing here takes part in
@@ -21,17 +23,30 @@ pub struct Metadata {
     pub duration: Duration,
     /// When the result was stored, in whole seconds since 1970; 0 if there was no clock.
     pub stored: u64,
+    /// Parts of each argument, to compare other calls with; nothing where the text says it all.
+    #[serde(default)]
+    pub(crate) parts: Vec<Vec<(String, Part)>>,
+}
+
+/// A part of an argument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Part {
+    /// As text.
+    Text(String),
+    /// What is noted of an array.
+    Array(Sketch),
 }
 
 impl Metadata {
-    pub(crate) fn new(id: &CallId, arguments: &[(String, String)], duration: Duration) -> Self {
+    pub(crate) fn new(id: &CallId, notes: &Notes, duration: Duration) -> Self {
         let since_1970 = clock::now().and_then(|now| now.duration_since(UNIX_EPOCH).ok());
         Self {
             function: id.function.path().to_owned(),
             version: id.function.version().map(str::to_owned),
-            arguments: arguments.to_vec(),
+            arguments: notes.texts.clone(),
             duration,
             stored: since_1970.map_or(0, |time| time.as_secs()),
+            parts: notes.parts.clone(),
         }
     }
 }

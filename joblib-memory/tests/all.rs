@@ -8,6 +8,8 @@ mod attribute; // What `#[cache]` makes of a function, and what callers may ask 
 mod by_name; // Functions cached by name, and their versions.
 #[path = "all/conformance.rs"]
 mod conformance; // Every store does what a store must do.
+#[path = "all/explain.rs"]
+mod explain; // Why a result was not found.
 #[path = "all/faults.rs"]
 mod faults; // No fault of the store reaches the caller of a cached function.
 #[path = "all/flights.rs"]
@@ -18,6 +20,8 @@ mod hash; // A digest depends on what a value holds, and not on how it came.
 mod known_digests; // Digests are the same in every release.
 #[path = "all/limits.rs"]
 mod limits; // What is in a store, and how it is kept small.
+#[path = "all/methods.rs"]
+mod methods; // `#[cache]` on `impl` blocks, and options of single functions.
 #[path = "all/options.rs"]
 mod options; // How results are stored and read.
 #[path = "all/shelved.rs"]

@@ -1,10 +1,10 @@
 //! `#[code]`, and the constant `CODE` that both attributes emit.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
-use syn::{Attribute, Error, Item, ItemFn, Path, Result, Visibility};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Attribute, Error, Item, ItemFn, Result, Visibility};
 
-use crate::options::CodeOptions;
+use crate::options::{CodeOptions, Dependency};
 use crate::{attributes, tokens};
 
 pub(crate) fn expand(
@@ -14,7 +14,13 @@ pub(crate) fn expand(
 ) -> Result<TokenStream> {
     let Parts { name, vis, attrs, code } = parts(item)?;
     let conditions = attributes::conditions(attrs);
-    let constant = constant(tokens::digest(code), &options.depends, krate);
+    let constant = constant(
+        &format_ident!("CODE"),
+        &quote!(pub),
+        tokens::digest(code),
+        &options.depends,
+        krate,
+    );
     let text = format!("The code of [`{name}`](value@{name}), for `depends`.");
     Ok(quote! {
         #item
@@ -33,12 +39,23 @@ pub(crate) fn expand(
     })
 }
 
-/// `pub const CODE`, from the digest of an item's own code and the items it depends on.
-pub(crate) fn constant(own: u128, depends: &[Path], krate: &TokenStream) -> TokenStream {
+/// The constant of a digest, from that of an item's own code and those of what it depends on.
+pub(crate) fn constant(
+    name: &Ident,
+    vis: &dyn ToTokens,
+    own: u128,
+    depends: &[Dependency],
+    krate: &TokenStream,
+) -> TokenStream {
+    let vis = vis.to_token_stream();
+    let depends = depends.iter().map(|dependency| match dependency {
+        Dependency::Item(path) => quote!(#path::CODE),
+        Dependency::Digest(digest) => quote!(#digest),
+    });
     quote! {
         /// The digest of the code, that of `depends` included.
-        pub const CODE: #krate::Digest =
-            #krate::__private::combine(#krate::Digest::from_u128(#own), &[#(#depends::CODE),*]);
+        #vis const #name: #krate::Digest =
+            #krate::__private::combine(#krate::Digest::from_u128(#own), &[#(#depends),*]);
     }
 }
 

@@ -25,6 +25,7 @@
 mod attributes;
 mod cache;
 mod code;
+mod methods;
 mod options;
 mod signature;
 mod tokens;
@@ -41,20 +42,32 @@ use syn::parse_macro_input;
 /// - `ignore(a, b)`: arguments that do not change the result (`verbose`, a logger). They need
 ///   not be serialisable and do not count;
 /// - `depends(f, module::g)`: functions whose code counts as this function's own. Each carries
-///   `#[cache]` or [`#[code]`](macro@code).
+///   `#[cache]` or [`#[code]`](macro@code). `digest(..)` in the list is an expression of type
+///   `Digest` instead, such as `digest(Digest::of(include_bytes!("kernel.cu")))`;
+/// - `hash(x = path)`: a function from `&X` to what counts of the argument `x`;
+/// - `compress = ..`, `mmap_mode = ..`, `verbose = ..`, `expires_after = ..`, `validate = ..`: what
+///   the methods of `MemoryBuilder` of these names say for all functions, for this one;
+/// - `cache_errors`: an `Err` or a `None` is a result like any other.
 ///
 /// The function keeps its signature. Beside it appears a type of the same name, which `use`
 /// brings along, with
 ///
 /// - `f::is_cached(..)`: whether the result is stored;
+/// - `f::explain(..)`: why it is, or why it is not;
 /// - `f::shelve(..)`: a reference to the stored result, computed if needed, instead of the result;
 /// - `f::recompute(..)`: computes whatever is stored, and stores the new result;
-/// - `f::clear()`: forgets all results of the function, those of older code included;
+/// - `f::entries()`, `f::clear()`, `f::clear_stale()`: what is stored of the function, and
+///   forgetting all of it, or what its older code has left;
 /// - `f::CODE`: the digest of the code.
 ///
+/// On an `impl` block, `#[cache(MEMORY)]` is for the methods in it that are marked `#[cache]`, or
+/// `#[cache(..)]` with options of their own. `self` is an argument like any other, called `self`.
+/// The functions above are methods beside it: `model.fit_is_cached(..)`, `Model::fit_clear()`,
+/// `Model::FIT_CODE`.
+///
 /// Arguments that count need `serde::Serialize`, results `Serialize` and `DeserializeOwned`. Of a
-/// function that returns `Result<T, E>` only the `T` is stored, an `Err` never; the return type
-/// has to be written as `Result<..>` for that. An `async` function never waits for another
+/// function that returns `Result<T, E>` or `Option<T>` only the `T` is stored; the return type
+/// has to be written as `Result<..>` or `Option<..>` for that. An `async` function never waits for another
 /// computation of the same call.
 ///
 /// The code is the signature and the body as tokens: comments, documentation, white space and
@@ -97,7 +110,11 @@ fn expand_cache(
 ) -> TokenStream {
     let options = parse_macro_input!(options as options::CacheOptions);
     let item = parse_macro_input!(item as cache::CachedItem);
-    cache::expand(&options, &item.0, &krate).unwrap_or_else(|error| error.to_compile_error()).into()
+    let expanded = match item {
+        cache::CachedItem::Function(function) => cache::expand(&options, &function, &krate),
+        cache::CachedItem::Methods(block) => methods::expand(&options, &block, &krate),
+    };
+    expanded.unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
 fn expand_code(

@@ -1,24 +1,32 @@
 //! A function's arguments and return type as the expansion needs them.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, GenericParam, Pat, PatType, Result, ReturnType, Signature, Type};
+use syn::{
+    Error, FnArg, GenericParam, Pat, PatType, Path, Receiver, ReceiverKind, Result, ReturnType,
+    Signature, Type, parse_quote,
+};
+
+use crate::options::CacheOptions;
 
 /// One argument.
 pub(crate) struct Argument {
     /// What the generated functions call it: its own name, or `argN` where a pattern stands.
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
+    /// As it stands in a signature.
+    pub(crate) parameter: TokenStream,
     /// Whether it has no influence on the result.
     pub(crate) ignored: bool,
+    /// The function that is asked for what counts of it.
+    pub(crate) hash: Option<Path>,
 }
 
 impl Argument {
     /// The name under which it is hashed and shown.
     pub(crate) fn name(&self) -> String {
-        let name = self.ident.to_string();
-        name.strip_prefix("r#").unwrap_or(&name).to_owned()
+        plain(&self.ident)
     }
 
     /// A type for `&ident`: `impl A + B` needs its parentheses there.
@@ -30,35 +38,58 @@ impl Argument {
         }
     }
 
-    /// From `ident: &ty` to the value itself, as a reference: `&T`, `&&T` and `T` hash alike.
-    pub(crate) fn peeled(&self) -> TokenStream {
-        let mut stars = TokenStream::new();
+    /// Its name inside a function that is given a reference to it: there, `self` is no name.
+    pub(crate) fn borrowed(&self) -> Ident {
+        if self.ident == "self" { format_ident!("__receiver") } else { self.ident.clone() }
+    }
+
+    /// What counts, of a variable of this argument's type.
+    pub(crate) fn counted(&self) -> TokenStream {
+        self.peeled(&self.ident, &TokenStream::new())
+    }
+
+    /// What counts, of a variable that is a reference to this argument's type.
+    pub(crate) fn counted_of_reference(&self) -> TokenStream {
+        self.peeled(&self.borrowed(), &quote!(*))
+    }
+
+    /// From the variable to the value itself, as a reference: `&T`, `&&T` and `T` hash alike.
+    fn peeled(&self, ident: &Ident, star: &TokenStream) -> TokenStream {
+        let mut stars = star.clone();
         let mut ty = &self.ty;
         while let Type::Reference(reference) = ty {
             stars.extend(quote!(*));
             ty = &reference.elem;
         }
-        let ident = &self.ident;
         // At the type, because the error for a type that cannot be hashed points there.
-        quote_spanned!(self.ty.span()=> &*#stars #ident)
+        match &self.hash {
+            None => quote_spanned!(self.ty.span()=> &#stars #ident),
+            Some(hash) => quote!(&#hash(&#stars #ident)),
+        }
     }
 }
 
-/// The arguments of `signature`, those named in `ignore` marked.
-pub(crate) fn arguments(signature: &Signature, ignore: &[Ident]) -> Result<Vec<Argument>> {
+/// The identifier as it is read: without `r#`.
+pub(crate) fn plain(ident: &Ident) -> String {
+    let name = ident.to_string();
+    name.strip_prefix("r#").unwrap_or(&name).to_owned()
+}
+
+/// The arguments of `signature`, with what `options` says about them.
+pub(crate) fn arguments(signature: &Signature, options: &CacheOptions) -> Result<Vec<Argument>> {
     let mut arguments = Vec::new();
     for (position, input) in signature.inputs.iter().enumerate() {
-        match input {
-            FnArg::Typed(typed) => arguments.push(argument(position, typed, ignore)?),
-            FnArg::Receiver(receiver) => {
-                return Err(Error::new_spanned(
-                    receiver,
-                    "`#[cache]` does not go on methods: cache a free function that takes the fields it reads",
-                ));
-            }
-        }
+        let mut argument = match input {
+            FnArg::Typed(typed) => typed_argument(position, typed),
+            FnArg::Receiver(receiver) => receiving_argument(receiver),
+        };
+        argument.ignored = options.ignore.contains(&argument.ident);
+        let hash = options.hash.iter().find(|(name, _)| *name == argument.ident);
+        argument.hash = hash.map(|(_, path)| path.clone());
+        check_argument(&argument)?;
+        arguments.push(argument);
     }
-    for name in ignore {
+    for name in options.ignore.iter().chain(options.hash.iter().map(|(name, _)| name)) {
         if !arguments.iter().any(|argument| argument.ident == *name) {
             return Err(unknown_argument(&signature.ident, name, &arguments));
         }
@@ -66,25 +97,43 @@ pub(crate) fn arguments(signature: &Signature, ignore: &[Ident]) -> Result<Vec<A
     Ok(arguments)
 }
 
-fn argument(position: usize, typed: &PatType, ignore: &[Ident]) -> Result<Argument> {
+fn typed_argument(position: usize, typed: &PatType) -> Argument {
     let ident = match &*typed.pat {
         Pat::Ident(pattern) => pattern.ident.clone(),
         _ => format_ident!("arg{position}"),
     };
-    let ignored = ignore.contains(&ident);
-    if let Type::Reference(reference) = &*typed.ty
-        && reference.mutability.is_some()
-        && !ignored
-    {
-        return Err(Error::new_spanned(
-            reference,
-            format!(
-                "what the function writes to `{ident}` would be lost when the result is found; \
-                 return it instead, or list it in `ignore(..)`"
-            ),
-        ));
+    let ty = (*typed.ty).clone();
+    let parameter = quote!(#ident: #ty);
+    Argument { ident, ty, parameter, ignored: false, hash: None }
+}
+
+fn receiving_argument(receiver: &Receiver) -> Argument {
+    let ident = Ident::from(receiver.self_token);
+    let ty = match &receiver.kind {
+        ReceiverKind::Reference(_, lifetime, mutability) => {
+            parse_quote!(& #lifetime #mutability Self)
+        }
+        ReceiverKind::Typed(_, ty) => (**ty).clone(),
+        _ => parse_quote!(Self),
+    };
+    // `mut` before `self` matters to the body alone.
+    let receiver = Receiver { mutability: None, ..receiver.clone() };
+    Argument { ident, ty, parameter: receiver.to_token_stream(), ignored: false, hash: None }
+}
+
+fn check_argument(argument: &Argument) -> Result<()> {
+    let Type::Reference(reference) = &argument.ty else { return Ok(()) };
+    if reference.mutability.is_none() || argument.ignored {
+        return Ok(());
     }
-    Ok(Argument { ident, ty: (*typed.ty).clone(), ignored })
+    let ident = &argument.ident;
+    Err(Error::new_spanned(
+        &argument.parameter,
+        format!(
+            "what the function writes to `{ident}` would be lost when the result is found; \
+             return it instead, or list it in `ignore(..)`"
+        ),
+    ))
 }
 
 fn unknown_argument(function: &Ident, name: &Ident, arguments: &[Argument]) -> Error {
@@ -117,13 +166,13 @@ pub(crate) fn check(signature: &Signature) -> Result<()> {
     }
 }
 
-/// The return type, and whether it is written as a `Result`.
+/// The return type, and whether it is written as a `Result` or an `Option`.
 pub(crate) fn output(signature: &Signature) -> (TokenStream, bool) {
     match &signature.output {
         ReturnType::Default => (quote!(()), false),
         ReturnType::Type(_, ty) => {
             let is_result = matches!(&**ty, Type::Path(path)
-                if path.path.segments.last().is_some_and(|segment| segment.ident == "Result"));
+                if path.path.segments.last().is_some_and(|last| last.ident == "Result" || last.ident == "Option"));
             (quote!(#ty), is_result)
         }
     }
