@@ -32,9 +32,9 @@ pub(crate) fn note(location: &Path, gone: &[EntryInfo]) {
 pub(crate) fn find(location: &Path, id: &CallId) -> Option<u64> {
     let text = std::fs::read_to_string(Layout::new(location).evictions()).ok()?;
     let key = format!("{} {} ", id.code, id.arguments);
-    let times = text.lines().filter_map(|line| {
+    let mut times = text.lines().filter_map(|line| {
         let (time, function) = line.strip_prefix(&key)?.split_once(' ')?;
         (function == id.function.path()).then(|| time.parse().ok())?
     });
-    times.last()
+    times.next_back()
 }
