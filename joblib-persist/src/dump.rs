@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::error::{Action, Error, ErrorKind, Result};
 use crate::file::NewFile;
+use crate::file_format::FileFormat;
 use crate::frame_sink::{FrameSink, Output, Plain};
+use crate::pickle::{self, Protocol};
 use crate::ser::Encoder;
 
 /// Writes `value` with its arrays to the file at `path`.
@@ -68,6 +70,8 @@ pub struct DumpOptions {
     durable: bool,
     /// One for each thread besides the calling one, so that the default is one thread.
     other_threads: usize,
+    format: Option<FileFormat>,
+    protocol: Option<u8>,
 }
 
 impl DumpOptions {
@@ -82,6 +86,24 @@ impl DumpOptions {
     #[must_use]
     pub fn compress(mut self, compression: impl Into<Compression>) -> Self {
         self.compression = compression.into();
+        self
+    }
+
+    /// Which kind of file to write whatever the extension.
+    ///
+    /// By default [`dump`](Self::dump) asks the extension, see [`FileFormat`], and
+    /// [`dump_to`](Self::dump_to) writes [`FileFormat::Native`].
+    #[must_use]
+    pub fn format(mut self, format: FileFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The pickle protocol of [`FileFormat::Python`]: 2 to 5, by default 4, which every Python 3
+    /// reads. The other formats have none.
+    #[must_use]
+    pub fn protocol(mut self, protocol: u8) -> Self {
+        self.protocol = Some(protocol);
         self
     }
 
@@ -152,25 +174,39 @@ impl DumpOptions {
         output: &mut dyn Output,
         path: Option<&Path>,
     ) -> Result<()> {
+        let registry = Registry::global();
+        let format = self.format.unwrap_or_else(|| FileFormat::of(path, &registry));
         let compression = |source| Error::new(ErrorKind::Compression { action: "writing", source });
-        let found = self.compression.resolve(&Registry::global(), path).map_err(compression)?;
+        let found = self.compression.resolve(&registry, path).map_err(compression)?;
         let Some((compressor, options)) = found else {
-            return write_value(value, output, self.other_threads > 0);
+            return self.write_value(value, output, format, false);
         };
+        format.check_compressor(compressor.name())?;
         let encoder = compressor
             .encoder(Box::new(output), &options.threads(self.other_threads + 1))
             .map_err(compression)?;
         let mut encoder = Plain(encoder);
-        write_value(value, &mut encoder, false)?;
+        self.write_value(value, &mut encoder, format, true)?;
         encoder.0.finish().map_err(|source| Error::io("writing", source))
     }
-}
 
-fn write_value<T: Serialize + ?Sized>(
-    value: &T,
-    output: &mut dyn Output,
-    checksums_beside: bool,
-) -> Result<()> {
-    let sink = FrameSink::new(output).with_checksums_beside(checksums_beside);
-    Encoder::new(sink).encode(value)?.finish()
+    fn write_value<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        output: &mut dyn Output,
+        format: FileFormat,
+        compressed: bool,
+    ) -> Result<()> {
+        match format {
+            FileFormat::Native => {
+                let checksums_beside = !compressed && self.other_threads > 0;
+                let sink = FrameSink::new(output).with_checksums_beside(checksums_beside);
+                Encoder::new(sink).encode(value)?.finish()
+            }
+            FileFormat::Python => {
+                let protocol = self.protocol.map_or(Ok(Protocol::DEFAULT), Protocol::new)?;
+                pickle::write(value, output, protocol, compressed)
+            }
+        }
+    }
 }

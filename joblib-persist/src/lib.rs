@@ -64,6 +64,7 @@ mod de;
 mod dump;
 mod error;
 mod file;
+mod file_format;
 mod format;
 mod frame_sink;
 mod frame_source;
@@ -71,12 +72,14 @@ mod inspect;
 mod load;
 mod mapped;
 pub mod message;
+mod pickle;
 mod recycled;
 mod ser;
 pub mod value;
 
 pub use dump::{DumpOptions, dump, dump_to};
 pub use error::{Error, ErrorKind, Result};
+pub use file_format::FileFormat;
 pub use inspect::{
     ArrayChecksum, ArrayItem, Description, InspectOptions, Item, Verified, inspect, verify,
 };

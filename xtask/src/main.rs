@@ -29,7 +29,11 @@ const TASKS: &[Task] = &[
     ("test", "all tests, examples and doc tests, and the comparison with Python", test::run),
     ("ci", "everything the CI checks, in its order (--skip-tests: without `test`)", ci::run),
     ("tidy", "rules that clippy cannot express: lengths, forgotten tests, links", tidy::run),
-    ("compat", "our files read by other programs and theirs by us, as a matrix", compat::run),
+    (
+        "compat",
+        "our files read by other programs and theirs by us (--full: every version of joblib)",
+        compat::run,
+    ),
     (
         "bench",
         "ratios to Python joblib, numpy and plain I/O (--quick: small, nothing kept)",

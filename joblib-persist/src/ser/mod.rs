@@ -10,3 +10,4 @@ mod value;
 
 pub(crate) use encoder::Encoder;
 pub(crate) use sink::{Mark, Sink};
+pub(crate) use stop::Stop;

@@ -9,6 +9,22 @@ use crate::error::{Error, ErrorKind};
 /// through.
 pub(crate) struct Stop(pub(super) Option<Error>);
 
+impl Stop {
+    /// Stops a `Serialize` whose announcement was enough.
+    pub(crate) fn done() -> Self {
+        Stop(None)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The error, unless it was [`done`](Self::done).
+    pub(crate) fn into_error(self) -> Option<Error> {
+        self.0
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Stop(Some(error))

@@ -1,0 +1,46 @@
+//! Writing pickles that Python's `joblib.load` and `pickle.load` read.
+//!
+//! | Rust, as serde sees it | Python |
+//! | --- | --- |
+//! | unit, `None` | `None` |
+//! | integer, float, bool, char, string, bytes | `int`, `float`, `bool`, `str`, `str`, `bytes` |
+//! | sequence | `list`; `tuple` inside the key of a map |
+//! | tuple, tuple struct | `tuple` |
+//! | map, struct | `dict` |
+//! | newtype struct, `Some` | what is in it |
+//! | unit variant | its name |
+//! | other variants | `dict` of one item: name to contents, as `serde_json` has it |
+//! | `ndarray` array | `numpy.ndarray` |
+
+mod array;
+mod compound;
+mod lists;
+mod pickler;
+mod protocol;
+mod serializer;
+mod strings;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::frame_sink::Output;
+use pickler::Pickler;
+use serializer::PickleSerializer;
+
+pub(crate) use protocol::Protocol;
+
+/// Writes `value` as a pickle. Its arrays can be mapped if the output is not compressed.
+pub(crate) fn write<T: Serialize + ?Sized>(
+    value: &T,
+    output: &mut dyn Output,
+    protocol: Protocol,
+    compressed: bool,
+) -> Result<()> {
+    let mut pickler = Pickler::new(output, protocol, compressed);
+    match PickleSerializer::write(&mut pickler, value) {
+        Ok(()) => pickler.finish(),
+        Err(stop) => {
+            Err(stop.into_error().unwrap_or_else(|| Error::unwritable("nothing was written")))
+        }
+    }
+}
