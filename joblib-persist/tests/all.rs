@@ -46,6 +46,10 @@ mod maps;
 #[path = "all/fixtures.rs"]
 mod fixtures;
 
+/// Python files are the bytes that Python expects, and what it has not is refused.
+#[path = "all/python_write.rs"]
+mod python_write;
+
 /// Whatever serde can say comes back as it was, from files and from messages.
 #[path = "all/values.rs"]
 mod values;

@@ -57,16 +57,19 @@ impl Slot {
     }
 }
 
+/// Multiplies and folds: the low bits depend on all bytes.
 #[inline]
 fn hash(bytes: &[u8]) -> u64 {
-    const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    let mix = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word) * 0xf135_7aea_2e62_a9c5;
+        product as u64 ^ (product >> 64) as u64
+    };
     let (words, rest) = bytes.as_chunks::<8>();
-    let hash =
-        words.iter().fold(bytes.len() as u64, |hash, &word| mix(hash, u64::from_le_bytes(word)));
+    let start = bytes.len() as u64 + 1;
+    let hash = words.iter().fold(start, |hash, &word| mix(hash, u64::from_le_bytes(word)));
     let mut last = [0; 8];
     last[..rest.len()].copy_from_slice(rest);
-    mix(hash, u64::from_le_bytes(last)) >> 32
+    mix(hash, u64::from_le_bytes(last))
 }
 
 #[cfg(test)]
