@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 #[cfg(feature = "processes")]
-use joblib_backends::{Failure, Frame};
+use joblib_backends::{Failure, Frame, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A kind of argument: [`Own`] or [`ByRef`].
@@ -37,6 +37,16 @@ pub trait Held<K: Argument>: Send {
     /// [`Failure::Codec`] if its serializer refuses.
     #[cfg(feature = "processes")]
     fn write(&self, out: &mut Frame) -> Result<(), Failure>;
+
+    /// The same argument for another attempt: a value is written down and read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Codec`] if its serializer refuses.
+    #[cfg(feature = "processes")]
+    fn again(&self) -> Result<Self, Failure>
+    where
+        Self: Sized;
 }
 
 /// An argument by value.
@@ -111,6 +121,13 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Held<Own<T>> for T {
     fn write(&self, out: &mut Frame) -> Result<(), Failure> {
         out.write(self)
     }
+
+    #[cfg(feature = "processes")]
+    fn again(&self) -> Result<Self, Failure> {
+        let mut frame = Frame::default();
+        frame.write(self)?;
+        Payload::new(frame.as_bytes()).read()
+    }
 }
 
 impl<T: Serialize + Borrowed + Sync + ?Sized + 'static> Held<ByRef<T>> for &T {
@@ -124,6 +141,11 @@ impl<T: Serialize + Borrowed + Sync + ?Sized + 'static> Held<ByRef<T>> for &T {
     #[cfg(feature = "processes")]
     fn write(&self, out: &mut Frame) -> Result<(), Failure> {
         out.write::<T>(self)
+    }
+
+    #[cfg(feature = "processes")]
+    fn again(&self) -> Result<Self, Failure> {
+        Ok(self)
     }
 }
 

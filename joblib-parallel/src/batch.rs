@@ -1,11 +1,14 @@
 //! Typed tasks that travel together, and what becomes of each.
 
+use std::time::Duration;
+
 use joblib_backends::{CallId, Failure, Frame, Payload, Target};
 
 use crate::clock::Start;
 use crate::context;
 use crate::panics::{attempt, drop_quietly};
 use crate::runs::Run;
+use crate::watch::{Outcome, Rules, Verdict};
 use crate::{Task, batching::Batching};
 
 /// How often a batch may come back without having been begun. A backend whose workers die before
@@ -18,8 +21,12 @@ pub(crate) trait Sink<T: Task>: Send {
     fn batching(&self) -> &Batching;
     /// What tasks and the input see when they make parallel calls themselves.
     fn nesting(&self) -> &context::Nesting;
+    /// What is to be seen to while tasks run.
+    fn rules(&self) -> Rules<T::Output>;
     /// True when nobody wants answers any more.
     fn stopped(&self) -> bool;
+    /// Nobody wants answers any more: there is one that ends the call.
+    fn stop(&self);
     fn outputs(&self, outputs: Run<T::Output>);
     fn failure(&self, task: usize, failure: Failure);
     /// Tasks that were not begun, to be submitted again.
@@ -33,11 +40,13 @@ pub(crate) struct Tasks<T> {
     pub(crate) run: Run<T>,
     /// How often they came back unbegun, one after the other.
     returns: u32,
+    /// How many attempts have failed.
+    attempt: u32,
 }
 
 impl<T> Tasks<T> {
     pub(crate) fn new(first: usize, items: Vec<T>) -> Self {
-        Self { run: Run { first, items }, returns: 0 }
+        Self { run: Run { first, items }, returns: 0, attempt: 0 }
     }
 }
 
@@ -46,6 +55,8 @@ enum Answer<R> {
     Output(R),
     NotRun,
     Failed,
+    /// To be tried again.
+    Again,
 }
 
 /// A batch: tasks on their way to a backend.
@@ -100,9 +111,20 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             Some(wire) => contained(|| (wire.decode)(&mut payload)),
             None => Err(Failure::Lost),
         });
+        let (rules, attempt) = (self.sink.rules(), self.tasks.attempt);
         *slot = Some(match answer {
-            Ok(output) => Answer::Output(output),
+            Ok(output) => match rules.judge(&output, attempt) {
+                Verdict::Keep => Answer::Output(output),
+                Verdict::KeepAndStop => {
+                    self.sink.stop();
+                    Answer::Output(output)
+                }
+                Verdict::Retry => Answer::Again,
+            },
             Err(Failure::NotRun) => Answer::NotRun,
+            Err(failure) if rules.judge_failure(&failure, attempt) == Verdict::Retry => {
+                Answer::Again
+            }
             Err(failure) => {
                 self.sink.failure(self.tasks.run.first + index, failure);
                 Answer::Failed
@@ -110,14 +132,29 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         });
     }
 
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.sink.rules().watch.timeout
+    }
+
     /// Runs the tasks here.
     pub(crate) fn run(mut self) {
         self.settled = true;
         let _inside = context::enter(self.sink.nesting());
         let start = self.sink.batching().start();
+        let tasks = std::mem::take(&mut self.tasks.run.items).into_iter();
+        let rules = self.sink.rules();
+        let ran = if rules.ask_nothing() {
+            self.run_blindly(tasks, start)
+        } else {
+            self.run_watched(tasks, start, &rules)
+        };
+        self.sink.ended(ran);
+    }
+
+    /// Runs the tasks as fast as it goes, and says how many were answered.
+    fn run_blindly(&self, mut tasks: std::vec::IntoIter<T>, start: Option<Start>) -> usize {
         let first = self.tasks.run.first;
         let mut position = first;
-        let mut tasks = std::mem::take(&mut self.tasks.run.items).into_iter();
         loop {
             let mut outputs = Vec::with_capacity(tasks.len());
             let stretch = attempt(|| self.stretch(&mut tasks, &mut outputs, start));
@@ -135,7 +172,59 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         if let Some(start) = start {
             self.sink.batching().observe(ran, start.elapsed());
         }
-        self.sink.ended(ran);
+        ran
+    }
+
+    /// Runs the tasks and looks at what becomes of each; says how many were answered.
+    fn run_watched(
+        &self,
+        mut tasks: std::vec::IntoIter<T>,
+        start: Option<Start>,
+        rules: &Rules<T::Output>,
+    ) -> usize {
+        let first = self.tasks.run.first;
+        let mut outputs = Run::empty();
+        let (mut position, mut again) = (first, 0);
+        while !self.sink.stopped()
+            && !start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed()))
+        {
+            let Some(task) = tasks.next() else { break };
+            let output = match rules.attempt(task, self.tasks.attempt) {
+                Outcome::Output(output) => Some(output),
+                Outcome::Error(output) => {
+                    self.sink.stop();
+                    Some(output)
+                }
+                Outcome::Failed(failure) => {
+                    self.sink.failure(position, failure);
+                    None
+                }
+                Outcome::Again(task) => {
+                    again += 1;
+                    self.try_again(position, task);
+                    None
+                }
+            };
+            if let Some(run) = output.and_then(|output| outputs.push(position, output)) {
+                self.sink.outputs(run);
+            }
+            position += 1;
+        }
+        if !outputs.items.is_empty() {
+            self.sink.outputs(outputs);
+        }
+        self.rest(position, tasks);
+        let ran = position - first;
+        if let Some(start) = start {
+            self.sink.batching().observe(ran, start.elapsed());
+        }
+        ran - again
+    }
+
+    /// Hands back a task whose attempt has failed, in a batch of its own.
+    fn try_again(&self, position: usize, task: T) {
+        let run = Run { first: position, items: vec![task] };
+        self.sink.returned(Tasks { run, returns: 0, attempt: self.tasks.attempt + 1 });
     }
 
     /// Runs tasks until one panics, nobody wants them any more, or the batch turns out slow: then
@@ -165,7 +254,8 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         if self.sink.stopped() {
             tasks.for_each(drop_quietly);
         } else if tasks.len() > 0 {
-            self.sink.returned(Tasks::new(first, tasks.collect()));
+            let run = Run { first, items: tasks.collect() };
+            self.sink.returned(Tasks { run, returns: 0, attempt: self.tasks.attempt });
         }
     }
 
@@ -194,6 +284,11 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                     continue;
                 }
                 Some(Answer::NotRun) => self.sink.failure(position, Failure::NotRun),
+                Some(Answer::Again) => {
+                    answered -= 1;
+                    self.try_again(position, task);
+                    continue;
+                }
                 Some(Answer::Failed) => {}
                 None if self.sink.stopped() => answered -= 1,
                 None => self.sink.failure(position, Failure::Lost),
@@ -213,7 +308,8 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     }
 
     fn give_back(&self, run: Run<T>) {
-        self.sink.returned(Tasks { run, returns: self.tasks.returns + 1 });
+        let Tasks { returns, attempt, .. } = self.tasks;
+        self.sink.returned(Tasks { run, returns: returns + 1, attempt });
     }
 }
 
@@ -242,6 +338,7 @@ mod tests {
 
     use super::*;
     use crate::task::{Delayed, delayed};
+    use crate::watch::Watch;
 
     /// Writes down what it is told.
     struct Recorder {
@@ -274,8 +371,14 @@ mod tests {
         fn nesting(&self) -> &context::Nesting {
             &self.nesting
         }
+        fn rules(&self) -> Rules<u32> {
+            Watch::default().into()
+        }
         fn stopped(&self) -> bool {
             false
+        }
+        fn stop(&self) {
+            self.tell("stop".into());
         }
         fn outputs(&self, outputs: Run<u32>) {
             self.tell(format!("{}: {:?}", outputs.first, outputs.items));

@@ -17,3 +17,24 @@ impl Start {
         self.0.elapsed()
     }
 }
+
+/// The moment when a call has taken too long. Without a clock it never comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    start: Option<Start>,
+    pub(crate) limit: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { start: Start::now(), limit }
+    }
+
+    pub(crate) fn left(self) -> Duration {
+        self.limit.saturating_sub(self.start.map_or(Duration::ZERO, Start::elapsed))
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.left().is_zero()
+    }
+}

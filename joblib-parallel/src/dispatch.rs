@@ -6,13 +6,15 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use joblib_backends::{CallId, Failure};
 
 use crate::Task;
 use crate::batch::{Sink, TaskBatch, Tasks};
 use crate::batching::Batching;
-use crate::collect::Collected;
+use crate::clock::Deadline;
+use crate::collect::{Collected, Ended};
 use crate::context::Nesting;
 use crate::ids::next_call;
 use crate::panics::drop_quietly;
@@ -20,6 +22,7 @@ use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, scope};
+use crate::watch::{Rules, Watch};
 
 /// How a call is to be dispatched.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,9 @@ pub(crate) struct Dispatch {
     pub(crate) window: NonZeroUsize,
     /// Go on after a task has failed.
     pub(crate) keep_going: bool,
+    pub(crate) watch: Watch,
+    /// How long the whole call may take.
+    pub(crate) total_timeout: Option<Duration>,
 }
 
 /// Runs `tasks` on `workers` and returns when all is over.
@@ -38,8 +44,29 @@ pub(crate) fn run<T, I>(
     workers: &Workers,
     dispatch: Dispatch,
     tasks: I,
+    rules: &Rules<T::Output>,
     progress: Option<&Progress>,
 ) -> Collected<T::Output>
+where
+    T: Task,
+    I: Iterator<Item = T> + Send,
+{
+    let runs = Mutex::new(Vec::new());
+    let take = |run| lock(&runs).push(run);
+    let ended = each(workers, dispatch, tasks, rules, progress, &take);
+    let runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Collected { runs, ended, function: T::portable().map(|wire| wire.target.name) }
+}
+
+/// The same; outputs are handed to `take` as they come, on the thread that ran the batch.
+pub(crate) fn each<T, I>(
+    workers: &Workers,
+    dispatch: Dispatch,
+    tasks: I,
+    rules: &Rules<T::Output>,
+    progress: Option<&Progress>,
+    take: &(dyn Fn(Run<T::Output>) + Sync),
+) -> Ended
 where
     T: Task,
     I: Iterator<Item = T> + Send,
@@ -50,21 +77,24 @@ where
         workers,
         progress,
         nesting: workers.nesting(),
+        rules: *rules,
+        deadline: dispatch.total_timeout.map(Deadline::after),
         keep_going: dispatch.keep_going,
         batching: Batching::new(dispatch.batch_size, shared_memory),
         input: Mutex::new(Input { tasks: Some(tasks), next: 0 }),
         returned: Mutex::default(),
         wanted: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
-        runs: Mutex::default(),
+        expired: AtomicBool::new(false),
+        take,
         failures: Mutex::default(),
         panic: Mutex::default(),
     };
-    let stopped = || call.stop.load(Ordering::Relaxed);
-    scope(&*workers.backend, call.id, &stopped, |scope| {
+    let stopped = || call.is_stopped();
+    scope(&*workers.backend, call.id, &stopped, call.deadline, |scope| {
         Feed { call: &call, scope }.demand(dispatch.window.get());
     });
-    call.into_collected()
+    call.into_ended()
 }
 
 /// What the batches of one call share.
@@ -73,6 +103,8 @@ struct Call<'a, T: Task, I> {
     workers: &'a Workers,
     progress: Option<&'a Progress>,
     nesting: Nesting,
+    rules: Rules<T::Output>,
+    deadline: Option<Deadline>,
     keep_going: bool,
     batching: Batching,
     /// Locked while the input runs, by the one thread that feeds.
@@ -81,7 +113,9 @@ struct Call<'a, T: Task, I> {
     /// Batches that are to be fetched; see [`Feed::demand`].
     wanted: AtomicUsize,
     stop: AtomicBool,
-    runs: Mutex<Vec<Run<T::Output>>>,
+    /// It was the deadline that stopped the call.
+    expired: AtomicBool,
+    take: &'a (dyn Fn(Run<T::Output>) + Sync),
     failures: Mutex<Vec<(usize, Failure)>>,
     /// What the input threw.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -101,9 +135,21 @@ fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
 }
 
 impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
+    fn is_stopped(&self) -> bool {
+        if self.stop.load(Ordering::Relaxed) {
+            return true;
+        }
+        let late = self.deadline.is_some_and(Deadline::has_passed);
+        if late {
+            self.expired.store(true, Ordering::Relaxed);
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        late
+    }
+
     /// The tasks of the next batch; `None` if there are none, or none are wanted.
     fn next_tasks(&self) -> Option<Tasks<T>> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_stopped() {
             return None;
         }
         let returned = lock(&self.returned).pop();
@@ -144,7 +190,7 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
         (!items.is_empty()).then(|| Tasks::new(first, items))
     }
 
-    fn into_collected(self) -> Collected<T::Output> {
+    fn into_ended(self) -> Ended {
         fn inner<X>(mutex: Mutex<X>) -> X {
             mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
         }
@@ -152,13 +198,13 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
             resume_unwind(payload);
         }
         let input = inner(self.input);
-        Collected {
-            runs: inner(self.runs),
+        let expired = self.expired.into_inner();
+        Ended {
             failures: inner(self.failures),
             // Input that was left although nothing failed: a backend has thrown a thread of ours
             // away. The next task is lost, then.
             total: input.next + usize::from(input.tasks.is_some()),
-            function: T::portable().map(|wire| wire.target.name),
+            out_of_time: self.deadline.map(|deadline| deadline.limit).filter(|_| expired),
         }
     }
 }
@@ -248,19 +294,27 @@ where
         &self.call.nesting
     }
 
+    fn rules(&self) -> Rules<T::Output> {
+        self.call.rules
+    }
+
     fn stopped(&self) -> bool {
-        self.call.stop.load(Ordering::Relaxed)
+        self.call.is_stopped()
+    }
+
+    fn stop(&self) {
+        self.call.stop.store(true, Ordering::Relaxed);
+        self.scope.wake();
     }
 
     fn outputs(&self, outputs: Run<T::Output>) {
-        lock(&self.call.runs).push(outputs);
+        (self.call.take)(outputs);
     }
 
     fn failure(&self, task: usize, failure: Failure) {
         lock(&self.call.failures).push((task, failure));
         if !self.call.keep_going {
-            self.call.stop.store(true, Ordering::Relaxed);
-            self.scope.wake();
+            self.stop();
         }
     }
 

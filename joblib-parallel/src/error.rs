@@ -27,6 +27,21 @@ pub enum Error {
         backend: String,
     },
 
+    /// The whole call took longer than its `total_timeout`.
+    #[error("the loop took longer than {} in all; {done} tasks were done", Rounded(*.limit))]
+    OutOfTime {
+        /// The time it was given.
+        limit: Duration,
+        /// How many tasks were answered, well or not.
+        done: usize,
+    },
+
+    /// Tasks are to be tried again that cannot be.
+    #[error(
+        "`retries`: these tasks run once; write `delayed(|| …).repeatable()` for a closure that can          be cloned, or `delayed!(function(arguments))`"
+    )]
+    NotRepeatable,
+
     /// `pre_dispatch` is no arithmetic expression.
     #[error(
         "`pre_dispatch = {expression:?}` {reason} (expected `all`, a number, or such as `2 * n_jobs`)"
@@ -69,6 +84,33 @@ pub enum Error {
 
 /// The result of a parallel loop.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why [`try_run`](crate::Parallel::try_run) gave no results.
+#[derive(Debug, thiserror::Error)]
+pub enum TryError<E> {
+    /// A task returned an error.
+    #[error("task {task}: {error}")]
+    Task {
+        /// The position of the task in the input, from 0.
+        task: usize,
+        /// What it returned.
+        error: E,
+    },
+
+    /// A task has no result at all, or the loop could not run.
+    #[error(transparent)]
+    Loop(#[from] Error),
+}
+
+impl<E> TryError<E> {
+    /// The task's own error; `None` if it was not a task that returned one.
+    pub fn into_inner(self) -> Option<E> {
+        match self {
+            Self::Task { error, .. } => Some(error),
+            Self::Loop(_) => None,
+        }
+    }
+}
 
 /// Why one task has no result.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -118,6 +160,9 @@ impl fmt::Display for TaskError {
                     0 => Ok(()),
                     mebibytes => write!(f, ", with at most {mebibytes} MiB of memory"),
                 }
+            }
+            Failure::TimedOut { after } => {
+                write!(f, "took too long: it ended after {}", Rounded(*after))
             }
             Failure::NotRun => f.write_str("the backend kept handing it back without running it"),
             Failure::Lost => f.write_str("the backend dropped it without an answer"),

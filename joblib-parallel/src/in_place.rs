@@ -1,42 +1,63 @@
 //! A call with one worker: a loop on the caller's thread.
 
 use crate::Task;
-use crate::collect::Collected;
-use crate::panics::attempt;
+use crate::clock::Deadline;
+use crate::collect::{Collected, Ended};
+use crate::dispatch::Dispatch;
 use crate::progress::Progress;
 use crate::runs::Run;
+use crate::watch::{Outcome, Rules};
 
 /// Runs `tasks` one after the other. A panic of the input passes through.
 pub(crate) fn run<T: Task>(
+    dispatch: Dispatch,
     tasks: impl Iterator<Item = T>,
-    keep_going: bool,
+    rules: &Rules<T::Output>,
     progress: Option<&Progress>,
 ) -> Collected<T::Output> {
     let mut outputs = Run { first: 0, items: Vec::with_capacity(tasks.size_hint().0.min(1 << 20)) };
-    let mut collected = Collected {
-        runs: Vec::new(),
-        failures: Vec::new(),
-        total: 0,
-        function: T::portable().map(|wire| wire.target.name),
-    };
+    let mut runs = Vec::new();
+    let ended = each(dispatch, tasks, rules, progress, |position, output| {
+        runs.extend(outputs.push(position, output));
+        Ok(())
+    });
+    runs.push(outputs);
+    Collected { runs, ended, function: T::portable().map(|wire| wire.target.name) }
+}
+
+/// Runs `tasks` one after the other and hands each output to `take`, which may fail for its task.
+pub(crate) fn each<T: Task>(
+    dispatch: Dispatch,
+    tasks: impl Iterator<Item = T>,
+    rules: &Rules<T::Output>,
+    progress: Option<&Progress>,
+    mut take: impl FnMut(usize, T::Output) -> Result<(), joblib_backends::Failure>,
+) -> Ended {
+    let deadline = dispatch.total_timeout.map(Deadline::after);
+    let mut ended = Ended::default();
     for (position, task) in tasks.enumerate() {
-        collected.total += 1;
+        if deadline.is_some_and(Deadline::has_passed) {
+            ended.out_of_time = dispatch.total_timeout;
+            break;
+        }
+        ended.total += 1;
         if let Some(progress) = progress {
             progress.dispatched(1);
         }
-        match attempt(|| task.run()) {
-            Ok(output) => collected.runs.extend(outputs.push(position, output)),
-            Err(failure) => {
-                collected.failures.push((position, failure));
-                if !keep_going {
-                    break;
-                }
-            }
+        let (answer, last) = match rules.persist(task) {
+            Outcome::Output(output) => (take(position, output), false),
+            Outcome::Error(output) => (take(position, output), true),
+            Outcome::Failed(failure) => (Err(failure), false),
+            Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
+        };
+        let failed = answer.is_err();
+        ended.failures.extend(answer.err().map(|failure| (position, failure)));
+        if last || (failed && !dispatch.keep_going) {
+            break;
         }
         if let Some(progress) = progress {
             progress.completed(1);
         }
     }
-    collected.runs.push(outputs);
-    collected
+    ended
 }

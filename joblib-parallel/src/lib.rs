@@ -65,15 +65,17 @@ mod runs;
 mod scope;
 mod stream;
 mod task;
+mod watch;
 
 pub use config::{BackendChoice, ParallelConfig};
-pub use error::{Error, Result, TaskError};
+pub use error::{Error, Result, TaskError, TryError};
 pub use joblib_backends::{Failure, NJobs, cpu_count, register_backend};
 pub use parallel::{Parallel, effective_n_jobs};
 pub use portable::Portable;
 pub use pre_dispatch::PreDispatch;
 pub use stream::Results;
-pub use task::{Delayed, Task, Wire, delayed};
+pub use task::{Again, Delayed, Repeatable, Task, Wire, delayed};
+pub use watch::Retries;
 
 /// What the macros expand to; not covered by semver.
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use joblib_backends::NJobs;
 
@@ -13,7 +14,8 @@ use crate::pre_dispatch::PreDispatch;
 use crate::progress::{Outline, Progress};
 use crate::scope::scope;
 use crate::stream::{InPlace, Results, Shared, Submit, Window};
-use crate::{Error, Result, Task, TaskError, in_place};
+use crate::watch::{Rules, Watch};
+use crate::{Error, Result, Retries, Task, TaskError, TryError, in_place};
 
 /// A parallel loop: settings, and methods that run tasks with them.
 ///
@@ -43,6 +45,8 @@ pub struct Parallel {
     settings: Settings,
     batch_size: Option<usize>,
     pre_dispatch: PreDispatch,
+    watch: Watch,
+    total_timeout: Option<Duration>,
 }
 
 impl Parallel {
@@ -88,6 +92,37 @@ impl Parallel {
         self
     }
 
+    /// How often a task is tried again: a number, which counts the death of its worker and time-outs,
+    /// or [`Retries`] for panics and errors, too. Default: never. The last failure is reported.
+    ///
+    /// Tasks must be repeatable: calls made by [`delayed!`](macro@crate::delayed), closures with
+    /// [`repeatable`](crate::Delayed::repeatable). Each attempt gets the arguments anew; what an
+    /// earlier one did to files, say, stays done.
+    pub fn retries(mut self, retries: impl Into<Retries>) -> Self {
+        self.watch.retries = retries.into();
+        self
+    }
+
+    /// How long each task may take, counted from its own start; joblib 1.5 counts from the moment
+    /// when somebody waits for it. Default: as long as it takes.
+    ///
+    /// A task that takes longer has failed, with
+    /// [`Failure::TimedOut`](crate::Failure::TimedOut). In a worker process it is killed on time.
+    /// On a thread nothing can stop it, because it may borrow: it is reported when it ends.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.watch.timeout = Some(limit);
+        self
+    }
+
+    /// How long the whole call may take. Default: as long as it takes.
+    ///
+    /// After that no further task begins, those that run are killed where the backend can, else
+    /// waited for, and the call is an [`Error::OutOfTime`]; that is the last item of a stream.
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
     /// How much is printed: 0, the default, nothing; from 1 on lines with the number of tasks done,
     /// the more often the higher, above 10 at every batch. As joblib 1.5: to the standard error below
     /// 50, else to the standard output.
@@ -123,7 +158,7 @@ impl Parallel {
     where
         I: IntoIterator<IntoIter: Send, Item: Task>,
     {
-        self.collect(tasks.into_iter(), false)?.all()
+        self.collect(tasks.into_iter(), false, |rules| rules)?.all()
     }
 
     /// Runs all tasks, whatever becomes of them, and returns for each its result or its error, in
@@ -149,7 +184,38 @@ impl Parallel {
     where
         I: IntoIterator<IntoIter: Send, Item: Task>,
     {
-        Ok(self.collect(tasks.into_iter(), true)?.each())
+        self.collect(tasks.into_iter(), true, |rules| rules)?.each()
+    }
+
+    /// Runs tasks that return a [`Result`](std::result::Result): gives their values in the order of
+    /// the tasks, or the error of the first task that was seen to fail.
+    ///
+    /// After an error no further task begins, as after a panic in [`run`](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// [`TryError::Task`] if a task returned an error, [`TryError::Loop`] for everything that would
+    /// be an error of [`run`](Self::run).
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, TryError, delayed};
+    ///
+    /// let parse = |text: &'static str| delayed(move || text.parse::<u8>());
+    /// let parallel = Parallel::new().n_jobs(2);
+    /// assert_eq!(parallel.try_run(["1", "2"].map(parse))?, [1, 2]);
+    ///
+    /// let error = parallel.try_run(["1", "300"].map(parse)).unwrap_err();
+    /// assert_eq!(error.to_string(), "task 1: number too large to fit in target type");
+    /// # Ok::<(), TryError<std::num::ParseIntError>>(())
+    /// ```
+    pub fn try_run<I, R, E>(&self, tasks: I) -> Result<Vec<R>, TryError<E>>
+    where
+        I: IntoIterator<IntoIter: Send, Item: Task<Output = Result<R, E>>>,
+        R: Send,
+        E: Send,
+    {
+        let is_error = |result: &Result<R, E>| result.is_err();
+        self.collect(tasks.into_iter(), false, |rules| rules.ending_at(is_error))?.all_good()
     }
 
     /// The number of workers this loop would have here.
@@ -238,12 +304,14 @@ impl Parallel {
         let tasks = tasks.into_iter();
         let Ready { plan, dispatch, progress } = self.prepare(&tasks, true)?;
         let workers = match plan {
-            Plan::InPlace => return Ok(body(&mut Results::new(InPlace::new(tasks, progress)))),
+            Plan::InPlace => {
+                return Ok(body(&mut Results::new(InPlace::new(tasks, dispatch, progress))));
+            }
             Plan::On(workers) => workers,
         };
         let shared = Shared::new(workers, dispatch, progress);
         let stopped = || shared.is_stopped();
-        Ok(scope(shared.backend(), shared.id(), &stopped, |scope| {
+        Ok(scope(shared.backend(), shared.id(), &stopped, None, |scope| {
             let submit = Submit::Scoped(scope);
             let window = Window::open(Arc::clone(&shared), submit, dispatch, true, tasks);
             body(&mut Results::new(window))
@@ -257,8 +325,8 @@ impl Parallel {
     {
         match self.prepare(&tasks, true) {
             Err(error) => Results::failed(error),
-            Ok(Ready { plan: Plan::InPlace, progress, .. }) => {
-                Results::new(InPlace::new(tasks, progress))
+            Ok(Ready { plan: Plan::InPlace, dispatch, progress }) => {
+                Results::new(InPlace::new(tasks, dispatch, progress))
             }
             Ok(Ready { plan: Plan::On(workers), dispatch, progress }) => {
                 let shared = Shared::new(workers, dispatch, progress);
@@ -271,14 +339,16 @@ impl Parallel {
         &self,
         tasks: impl Iterator<Item = T> + Send,
         keep_going: bool,
+        with: impl FnOnce(Rules<T::Output>) -> Rules<T::Output>,
     ) -> Result<Collected<T::Output>> {
         let Ready { plan, dispatch, progress } = self.prepare(&tasks, keep_going)?;
-        let progress = progress.as_ref();
+        let (progress, rules) = (progress.as_ref(), with(dispatch.watch.into()));
         let collected = match &plan {
-            Plan::InPlace => in_place::run(tasks, keep_going, progress),
-            Plan::On(workers) => dispatch::run(workers, dispatch, tasks, progress),
+            Plan::InPlace => in_place::run(dispatch, tasks, &rules, progress),
+            Plan::On(workers) => dispatch::run(workers, dispatch, tasks, &rules, progress),
         };
-        if let Some(progress) = progress.filter(|_| collected.failures.is_empty() || keep_going) {
+        let whole = collected.ended.failures.is_empty() || keep_going;
+        if let Some(progress) = progress.filter(|_| whole) {
             progress.finished();
         }
         Ok(collected)
@@ -289,7 +359,16 @@ impl Parallel {
         let (settings, plan) = plan::resolve(self.settings.clone())?;
         let n_jobs = plan.n_jobs();
         let ahead = self.pre_dispatch.batches(n_jobs)?;
-        let mut dispatch = Dispatch { batch_size: self.fixed_size()?, window: ahead, keep_going };
+        let mut dispatch = Dispatch {
+            batch_size: self.fixed_size()?,
+            window: ahead,
+            keep_going,
+            watch: self.watch,
+            total_timeout: self.total_timeout,
+        };
+        if self.watch.retries.are_wanted() && T::again().is_none() {
+            return Err(Error::NotRepeatable);
+        }
         if let Plan::On(workers) = &plan {
             if !workers.backend.capabilities().shared_memory && T::portable().is_none() {
                 return Err(Error::NotPortable { backend: workers.backend.name().to_owned() });

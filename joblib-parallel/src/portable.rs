@@ -15,9 +15,9 @@ use joblib_backends::{Failure, Frame, Payload, Target};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Task;
-#[cfg(feature = "processes")]
-use crate::Wire;
 use crate::argument::{Argument, Held, Known};
+#[cfg(feature = "processes")]
+use crate::{Again, Wire};
 
 /// The text of the function in a call of [`delayed!`](macro@crate::delayed), as a type.
 pub trait Named: 'static {
@@ -167,7 +167,7 @@ macro_rules! arity {
 
             #[cfg(feature = "processes")]
             fn portable() -> Option<Wire<Self>> {
-                fn call<F, R, $($K),*>(
+                fn enter<F, R, $($K),*>(
                     sent: u64,
                     arguments: &mut Payload<'_>,
                     result: &mut Frame,
@@ -178,22 +178,39 @@ macro_rules! arity {
                     R: Serialize + 'static,
                 {
                     check(sent, fingerprint::<(F, ($($K,)*), R)>())?;
-                    $(let $held = arguments.read::<$K::Owned>()?;)*
                     // SAFETY: the address of this very instance was taken from a `Portable` that
                     // holds an `F`, in a process that runs the same executable: the backend agrees
                     // that in its handshake, and the fingerprint above checks the instance.
+                    let output = unsafe { call::<F, R, $($K),*>(arguments) }?;
+                    result.write(&output)
+                }
+
+                /// # Safety
+                ///
+                /// As [`Sizeless::again`].
+                unsafe fn call<F, R, $($K),*>(arguments: &mut Payload<'_>) -> Result<R, Failure>
+                where
+                    $($K: Argument,)*
+                    F: for<'x> Fn($($K::Lent<'x>),*) -> R + Copy + Send + 'static,
+                {
+                    $(let $held = arguments.read::<$K::Owned>()?;)*
+                    // SAFETY: the caller vouches for it.
                     let function = unsafe { Sizeless::<F>::again() };
                     $(let mut $slot = None;)*
                     let _ = &arguments;
-                    result.write(&function($($K::lend($held, &mut $slot)),*))
+                    Ok(function($($K::lend($held, &mut $slot)),*))
                 }
 
                 Some(Wire {
                     target: Target {
-                        call: call::<F, R, $($K),*>,
+                        call: enter::<F, R, $($K),*>,
                         fingerprint: fingerprint::<(F, ($($K,)*), R)>(),
                         name: N::NAME,
                     },
+                    // SAFETY: who has this type had a `Portable` of it, which holds an `F`, in a
+                    // process that runs this executable; see `enter` for another one.
+                    call: |arguments| unsafe { call::<F, R, $($K),*>(arguments) },
+                    write: |output, out| out.write(output),
                     encode: |task, out| {
                         let ($($held,)*) = &task.held;
                         $($held.write(out)?;)*
@@ -201,6 +218,18 @@ macro_rules! arity {
                         Ok(())
                     },
                     decode: |result| result.read(),
+                })
+            }
+
+            #[cfg(feature = "processes")]
+            fn again() -> Option<Again<Self>> {
+                Some(|task| {
+                    let ($($held,)*) = &task.held;
+                    Ok(Self {
+                        function: task.function,
+                        held: ($($held.again()?,)*),
+                        types: PhantomData,
+                    })
                 })
             }
         }

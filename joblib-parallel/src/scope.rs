@@ -23,11 +23,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
+use std::time::Duration;
 
 use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
 
 use crate::Task;
 use crate::batch::{Sink, TaskBatch};
+use crate::clock::Deadline;
 
 /// Counts the batches that exist.
 struct Latch {
@@ -97,16 +99,17 @@ where
 /// Calls `body` with a scope, and then waits until every batch submitted to it is gone.
 ///
 /// While it waits, it helps with batches of `call`, and calls the backend's `abort` once `stopped`
-/// says so.
+/// says so; it asks again when woken, and at the end of the `deadline`.
 pub(crate) fn scope<'env, R>(
     backend: &dyn Backend,
     call: CallId,
     stopped: &dyn Fn() -> bool,
+    deadline: Option<Deadline>,
     body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 ) -> R {
     let latch = Arc::new(Latch { live: AtomicUsize::new(0), owner: std::thread::current() });
     let scope = Scope { latch: Arc::clone(&latch), scope: PhantomData, env: PhantomData };
-    let _guard = Guard { latch: &latch, backend, call, stopped };
+    let _guard = Guard { latch: &latch, backend, call, stopped, deadline };
     body(&scope)
 }
 
@@ -115,6 +118,7 @@ struct Guard<'a> {
     backend: &'a dyn Backend,
     call: CallId,
     stopped: &'a dyn Fn() -> bool,
+    deadline: Option<Deadline>,
 }
 
 impl Guard<'_> {
@@ -132,7 +136,10 @@ impl Guard<'_> {
             }
             // A batch that helps may swallow a wake-up: hence the second look at the latch.
             if !self.backend.help(self.call) && self.is_open() {
-                std::thread::park();
+                match self.deadline.filter(|_| !aborted) {
+                    Some(deadline) => std::thread::park_timeout(deadline.left()),
+                    None => std::thread::park(),
+                }
             }
         }
     }
@@ -173,6 +180,10 @@ impl<T: Task, S: Sink<T>> Batch for Submitted<T, S> {
 
     fn target(&self) -> Option<Target> {
         self.batch.target()
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.batch.time_limit()
     }
 
     fn run(self: Box<Self>) {

@@ -5,19 +5,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
 use joblib_backends::{Backend, CallId, Failure};
 
 use crate::batch::{Sink, TaskBatch, Tasks};
 use crate::batching::Batching;
+use crate::clock::Deadline;
 use crate::context::Nesting;
 use crate::dispatch::Dispatch;
 use crate::ids::next_call;
-use crate::panics::{attempt, drop_quietly};
+use crate::panics::drop_quietly;
 use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, submit_owned};
+use crate::watch::{Outcome, Rules, Watch};
 use crate::{Error, Result, Task, TaskError};
 
 /// Results one by one, made by [`Parallel::stream`](crate::Parallel::stream) and its siblings.
@@ -56,13 +59,20 @@ impl<R> fmt::Debug for Results<'_, R> {
 
 /// One task after the other, on the consumer's thread, when it asks for the result.
 pub(crate) struct InPlace<I> {
-    tasks: std::iter::Enumerate<I>,
+    tasks: I,
+    watch: Watch,
+    deadline: Option<Deadline>,
     progress: Option<Progress>,
+    /// The position of the next task.
+    position: usize,
+    /// The deadline has passed, and was reported.
+    over: bool,
 }
 
 impl<T: Task, I: Iterator<Item = T>> InPlace<I> {
-    pub(crate) fn new(tasks: I, progress: Option<Progress>) -> Self {
-        Self { tasks: tasks.enumerate(), progress }
+    pub(crate) fn new(tasks: I, dispatch: Dispatch, progress: Option<Progress>) -> Self {
+        let deadline = dispatch.total_timeout.map(Deadline::after);
+        Self { tasks, watch: dispatch.watch, deadline, progress, position: 0, over: false }
     }
 }
 
@@ -70,13 +80,27 @@ impl<T: Task, I: Iterator<Item = T>> Iterator for InPlace<I> {
     type Item = Result<T::Output>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Some((position, task)) = self.tasks.next() else {
+        if self.over {
+            return None;
+        }
+        if let Some(Deadline { limit, .. }) = self.deadline.filter(|deadline| deadline.has_passed())
+        {
+            self.over = true;
+            return Some(Err(Error::OutOfTime { limit, done: self.position }));
+        }
+        let Some(task) = self.tasks.next() else {
             if let Some(progress) = self.progress.take() {
                 progress.finished();
             }
             return None;
         };
-        let result = attempt(|| task.run());
+        let position = self.position;
+        self.position += 1;
+        let result = match Rules::from(self.watch).persist(task) {
+            Outcome::Output(output) | Outcome::Error(output) => Ok(output),
+            Outcome::Failed(failure) => Err(failure),
+            Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
+        };
         if let Some(progress) = &self.progress {
             progress.dispatched(1);
             progress.completed(1);
@@ -110,6 +134,8 @@ pub(crate) struct Shared {
     id: CallId,
     nesting: Nesting,
     batching: Batching,
+    watch: Watch,
+    deadline: Option<Deadline>,
     stop: AtomicBool,
     progress: Option<Progress>,
 }
@@ -125,6 +151,8 @@ impl Shared {
             id: next_call(),
             nesting: workers.nesting(),
             batching: Batching::new(dispatch.batch_size, shared_memory),
+            watch: dispatch.watch,
+            deadline: dispatch.total_timeout.map(Deadline::after),
             stop: AtomicBool::new(false),
             progress,
             workers,
@@ -180,8 +208,16 @@ impl<T: Task> Sink<T> for Post<T> {
         &self.shared.nesting
     }
 
+    fn rules(&self) -> Rules<T::Output> {
+        self.shared.watch.into()
+    }
+
     fn stopped(&self) -> bool {
         self.shared.is_stopped()
+    }
+
+    fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
     }
 
     fn outputs(&self, outputs: Run<T::Output>) {
@@ -313,10 +349,13 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
             if let Ok(message) = self.receiver.try_recv() {
                 break message;
             }
-            if !self.shared.backend().help(self.shared.id)
-                && let Ok(message) = self.receiver.recv()
-            {
-                break message;
+            if self.shared.backend().help(self.shared.id) {
+                continue;
+            }
+            let left = self.shared.deadline.map_or(Duration::MAX, Deadline::left);
+            match self.receiver.recv_timeout(left) {
+                Ok(message) => break message,
+                Err(_) => return,
             }
         };
         match message {
@@ -329,6 +368,30 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
             Message::Returned(tasks) => self.returned.push(tasks),
             Message::Ended => self.under_way -= 1,
         }
+    }
+
+    /// The error that ends a stream whose time is over, once.
+    fn out_of_time(&mut self) -> Option<Error> {
+        let Deadline { limit, .. } =
+            self.shared.deadline.filter(|deadline| deadline.has_passed())?;
+        if self.over || (self.input.is_none() && self.under_way == 0) {
+            return None;
+        }
+        self.abandon();
+        Some(Error::OutOfTime { limit, done: self.position })
+    }
+
+    /// Wants nothing more of the batches under way.
+    fn abandon(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if self.under_way > 0 {
+            self.shared.backend().abort(self.shared.id);
+        }
+        self.over = true;
+        self.input = None;
+        self.under_way = 0;
+        self.returned.clear();
+        self.early.clear();
     }
 
     fn finish(&mut self) {
@@ -356,6 +419,9 @@ impl<'scope, T: Task + 'scope, I: Iterator<Item = T>> Iterator for Window<'scope
             if let Some(output) = self.now.next() {
                 self.position += 1;
                 return Some(Ok(output));
+            }
+            if let Some(error) = self.out_of_time() {
+                return Some(Err(error));
             }
             self.fill();
             match self.take_early() {

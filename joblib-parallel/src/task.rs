@@ -36,12 +36,25 @@ pub trait Task: Send + Sized {
     fn portable() -> Option<Wire<Self>> {
         None
     }
+
+    /// How to copy a task, so that it can be tried again; `None`, the default: tasks of this type
+    /// run once, and [`retries`](crate::Parallel::retries) are refused.
+    fn again() -> Option<Again<Self>> {
+        None
+    }
 }
+
+/// Makes a copy of a task, or says why it has none.
+pub type Again<T> = fn(&T) -> Result<T, Failure>;
 
 /// How tasks of one type travel to another process and their results come back.
 pub struct Wire<T: Task> {
-    /// The function that does the work there.
+    /// The function that does the work there: [`call`](Self::call), then [`write`](Self::write).
     pub target: Target,
+    /// Reads the arguments of a task and does its work.
+    pub call: fn(&mut Payload<'_>) -> Result<T::Output, Failure>,
+    /// Appends a result.
+    pub write: fn(&T::Output, &mut Frame) -> Result<(), Failure>,
     /// Appends the arguments of a task. The task stays whole and may be asked again.
     pub encode: fn(&T, &mut Frame) -> Result<(), Failure>,
     /// Reads what [`Target::call`] appended.
@@ -80,6 +93,55 @@ where
     R: Send,
 {
     Delayed(call)
+}
+
+impl<F: Clone> Delayed<F> {
+    /// The same call as a task that can be tried again, for
+    /// [`retries`](crate::Parallel::retries): each attempt calls a clone of the closure. Closures that
+    /// borrow can be cloned.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// use joblib_parallel::{Parallel, Retries, delayed};
+    ///
+    /// let attempts = AtomicU32::new(0);
+    /// let flaky = || assert!(attempts.fetch_add(1, Ordering::Relaxed) > 1, "not yet");
+    /// let parallel = Parallel::new().retries(Retries::new(5).panics());
+    /// parallel.run([delayed(flaky).repeatable()])?;
+    /// assert_eq!(attempts.into_inner(), 3);
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn repeatable(self) -> Repeatable<F> {
+        Repeatable(self.0)
+    }
+}
+
+/// A closure to be called on another thread, several times if need be. Made by
+/// [`Delayed::repeatable`].
+#[derive(Clone, Copy)]
+pub struct Repeatable<F>(F);
+
+impl<F, R> Task for Repeatable<F>
+where
+    F: FnOnce() -> R + Clone + Send,
+    R: Send,
+{
+    type Output = R;
+
+    fn run(self) -> R {
+        (self.0)()
+    }
+
+    fn again() -> Option<Again<Self>> {
+        Some(|task| Ok(task.clone()))
+    }
+}
+
+impl<F> fmt::Debug for Repeatable<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Repeatable({})", std::any::type_name::<F>())
+    }
 }
 
 impl<F, R> Task for Delayed<F>

@@ -29,6 +29,9 @@ mod run;
 /// Results one by one.
 #[path = "all/stream.rs"]
 mod stream;
+/// Retries, time limits, errors that end a call.
+#[path = "all/watch.rs"]
+mod watch;
 /// Fails a test that hangs.
 #[path = "all/watchdog.rs"]
 mod watchdog;
