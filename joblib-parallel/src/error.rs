@@ -153,7 +153,9 @@ impl fmt::Display for TaskError {
         f.write_str(": ")?;
         match &self.failure {
             Failure::Panic { message } => write!(f, "panicked: {message}"),
-            Failure::Codec { message } | Failure::Refused { message } => f.write_str(message),
+            Failure::Codec { message }
+            | Failure::Refused { message }
+            | Failure::Engine { message } => f.write_str(message),
             Failure::WorkerDied { worker, status, after, peak_memory } => {
                 write!(f, "worker process {worker} died, {status}, after {}", Rounded(*after))?;
                 match peak_memory >> 20 {

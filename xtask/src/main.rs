@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod command;
 mod compat;
+mod engines;
 mod fuzz;
 mod python;
 mod test;
@@ -38,6 +39,11 @@ const TASKS: &[Task] = &[
         "bench",
         "ratios to Python joblib, numpy and plain I/O (--quick: small, nothing kept)",
         bench::run,
+    ),
+    (
+        "engines",
+        "the suite of backends on Dask and ipyparallel (--all: Ray and Spark too)",
+        engines::run,
     ),
     ("fuzz", "each parser fed by libFuzzer ([TARGET…] [--seconds 600] [--merge])", fuzz::run),
 ];

@@ -1,0 +1,142 @@
+//! How each engine is started, with two workers of one core.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::server::{Server, folder};
+use crate::Result;
+
+/// An engine that we know how to start.
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    /// Small enough for every test run.
+    pub(super) small: bool,
+    /// Its packages: a file of `xtask/python`, without the extension.
+    pub(super) requirements: &'static str,
+    /// A program that has to be there besides.
+    needs: Option<&'static str>,
+    pub(super) start: fn(python: &Path) -> Result<Engine>,
+}
+
+/// A running engine.
+pub(super) struct Engine {
+    pub(super) address: String,
+    /// In the order in which they are ended.
+    _servers: Vec<Server>,
+}
+
+impl Kind {
+    /// What this machine lacks, for one line.
+    pub(super) fn missing(&self) -> Option<String> {
+        let program = self.needs?;
+        let found = Command::new(program).arg("-version").output().is_ok();
+        (!found).then(|| format!("there is no `{program}`"))
+    }
+}
+
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        name: "dask",
+        small: true,
+        requirements: "requirements-engines",
+        needs: None,
+        start: dask,
+    },
+    Kind {
+        name: "ipyparallel",
+        small: true,
+        requirements: "requirements-engines",
+        needs: None,
+        start: ipyparallel,
+    },
+    Kind { name: "ray", small: false, requirements: "requirements-ray", needs: None, start: ray },
+    Kind {
+        name: "spark",
+        small: false,
+        requirements: "requirements-spark",
+        needs: Some("java"),
+        start: spark,
+    },
+];
+
+/// A program beside the interpreter of a virtual environment.
+fn beside(python: &Path, name: &str) -> Command {
+    Command::new(python.with_file_name(name))
+}
+
+/// An empty folder for an engine.
+fn fresh(name: &str) -> Result<PathBuf> {
+    let folder = folder()?.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn dask(python: &Path) -> Result<Engine> {
+    const ADDRESS: &str = "127.0.0.1:18786";
+    let folder = fresh("dask")?;
+    let mut command = beside(python, "dask");
+    command.args(["scheduler", "--host", "127.0.0.1", "--port", "18786", "--no-dashboard"]);
+    let scheduler = Server::start("dask-scheduler", command)?.says("Scheduler at:")?;
+    let mut servers = Vec::new();
+    for n in 0..2 {
+        let mut command = beside(python, "dask");
+        command.args([
+            "worker",
+            &format!("tcp://{ADDRESS}"),
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+        ]);
+        command
+            .args(["--nthreads", "1", "--death-timeout", "10", "--local-directory"])
+            .arg(&folder);
+        servers.push(Server::start(&format!("dask-worker-{n}"), command)?.says("Registered to:")?);
+    }
+    // Workers first: without a scheduler they would linger.
+    servers.push(scheduler);
+    Ok(Engine { address: format!("dask://{ADDRESS}"), _servers: servers })
+}
+
+fn ipyparallel(python: &Path) -> Result<Engine> {
+    let profile = fresh("ipyparallel")?;
+    let place = |command: &mut Command| {
+        command.arg(format!("--profile-dir={}", profile.display()));
+    };
+    let mut command = beside(python, "ipcontroller");
+    command.args(["--ip=127.0.0.1", "--location=127.0.0.1"]);
+    place(&mut command);
+    let controller = Server::start("ipcontroller", command)?.says("client::client")?;
+    let file = |name: &str| profile.join("security").join(format!("ipcontroller-{name}.json"));
+    let mut servers = Vec::new();
+    for n in 0..2 {
+        let mut command = beside(python, "ipengine");
+        command.arg(format!("--file={}", file("engine").display()));
+        place(&mut command);
+        servers.push(
+            Server::start(&format!("ipengine-{n}"), command)?.says("Completed registration")?,
+        );
+    }
+    servers.push(controller);
+    let address = format!("ipyparallel://{}", file("client").display());
+    Ok(Engine { address, _servers: servers })
+}
+
+fn ray(python: &Path) -> Result<Engine> {
+    let folder = fresh("ray")?;
+    let mut command = beside(python, "ray");
+    command.args(["start", "--head", "--block", "--port=6399", "--num-cpus=2"]);
+    command.args(["--include-dashboard=false", "--disable-usage-stats"]);
+    command.arg("--object-store-memory=300000000").arg(format!("--temp-dir={}", folder.display()));
+    let head = Server::start("ray", command)?.says("Ray runtime started")?;
+    Ok(Engine { address: "ray://127.0.0.1:6399".to_owned(), _servers: vec![head] })
+}
+
+/// Spark within the side process: a master and workers of its own would take a minute to start.
+fn spark(_: &Path) -> Result<Engine> {
+    let options = "spark.driver.bindAddress=127.0.0.1&spark.driver.host=127.0.0.1";
+    Ok(Engine { address: format!("spark:local[2]?{options}"), _servers: Vec::new() })
+}
