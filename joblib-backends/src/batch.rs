@@ -1,5 +1,6 @@
 //! Tasks that travel together, without their types.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::CallId;
@@ -117,12 +118,27 @@ pub(crate) fn refuse(mut batch: Box<dyn Batch>, why: &str) {
 #[derive(Debug, Default)]
 pub struct Frame {
     pub(crate) bytes: Vec<u8>,
+    /// What takes large arrays out.
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    pub(crate) carrier: Option<crate::processes::Carrier>,
 }
 
 /// Encoded arguments or results that came from another process.
-#[derive(Debug)]
 pub struct Payload<'a> {
     pub(crate) bytes: &'a [u8],
+    /// Where the arrays are that were taken out.
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    pub(crate) fetch: Option<Fetch<'a>>,
+}
+
+/// Finds an array that was taken out of a frame, by its number.
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) type Fetch<'a> = &'a dyn Fn(u64) -> std::io::Result<joblib_persist::message::Carried>;
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl Frame {
@@ -140,7 +156,11 @@ impl Frame {
 impl<'a> Payload<'a> {
     /// Wraps what [`Frame::as_bytes`] gave on the other side.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self {
+            bytes,
+            #[cfg(all(feature = "processes", target_os = "linux"))]
+            fetch: None,
+        }
     }
 
     /// What has not been read yet.

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::thread::LocalKey;
 
+use joblib_persist::array::Origin;
 use joblib_persist::message;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,8 +21,29 @@ impl Frame {
     ///
     /// [`Failure::Codec`] if `value` refuses to be serialized; the frame is then as before.
     pub fn write<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        travelling(|| message::encode(value, &mut self.bytes))
-            .map_err(|error| failure("writing", type_name::<T>(), &error))
+        self.append(value, false)
+    }
+
+    /// Appends `value`, which stays as it is until the call is over: what tasks have a reference to.
+    /// If it is a large array, it is copied once for all tasks of the call.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn write_borrowed<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.append(value, is_array(value))
+    }
+
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "nothing is mapped"))]
+    fn append<T: Serialize + ?Sized>(&mut self, value: &T, borrowed: bool) -> Result<(), Failure> {
+        travelling(|| match self {
+            #[cfg(target_os = "linux")]
+            Frame { bytes, carrier: Some(carrier) } => {
+                message::encode_with(value, bytes, &mut |array| Ok(carrier.carry(array, borrowed)))
+            }
+            Frame { bytes, .. } => message::encode(value, bytes),
+        })
+        .map_err(|error| failure("writing", type_name::<T>(), &error))
     }
 }
 
@@ -32,9 +54,21 @@ impl Payload<'_> {
     ///
     /// [`Failure::Codec`] if the bytes are no `T`; nothing is taken then.
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
-        travelling(|| message::decode(&mut self.bytes))
-            .map_err(|error| failure("reading", type_name::<T>(), &error))
+        travelling(|| match self {
+            #[cfg(target_os = "linux")]
+            Payload { bytes, fetch: Some(fetch) } => message::decode_with(bytes, &mut |n| fetch(n)),
+            Payload { bytes, .. } => message::decode(bytes),
+        })
+        .map_err(|error| failure("reading", type_name::<T>(), &error))
     }
+}
+
+/// Whether `value` is an array itself: nothing in it can change behind a shared reference, which
+/// cannot be said of what only contains one (a `Mutex` does).
+fn is_array<T: ?Sized>(value: &T) -> bool {
+    let origin = Origin::of(value);
+    origin.array().or_else(|| origin.slice()).is_some()
+        || type_name::<T>().starts_with("joblib_persist::mapped::")
 }
 
 thread_local! {

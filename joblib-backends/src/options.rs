@@ -37,7 +37,6 @@ pub struct WorkerOptions {
 
 /// How arrays of arguments and results travel. May differ from call to call of one pool.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "only processes use them"))]
 pub(crate) struct ArrayOptions {
     pub(crate) max_nbytes: Option<u64>,
     pub(crate) mode: ArrayMode,
@@ -52,7 +51,6 @@ impl Default for ArrayOptions {
 
 /// How workers start, live and end. Pools that differ in it are different pools.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "only processes use them"))]
 pub(crate) struct Lifetime {
     pub(crate) inner_threads: Option<NonZeroUsize>,
     pub(crate) initializer: Option<Initializer>,
@@ -171,7 +169,6 @@ impl FromStr for ArrayMode {
 
 /// The call that a worker makes before its first task.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "processes"), expect(dead_code, reason = "only processes have them"))]
 pub(crate) struct Initializer {
     pub(crate) function: Target,
     pub(crate) arguments: Arc<Frame>,

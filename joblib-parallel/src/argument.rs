@@ -140,7 +140,7 @@ impl<T: Serialize + Borrowed + Sync + ?Sized + 'static> Held<ByRef<T>> for &T {
 
     #[cfg(feature = "processes")]
     fn write(&self, out: &mut Frame) -> Result<(), Failure> {
-        out.write::<T>(self)
+        out.write_borrowed::<T>(self)
     }
 
     #[cfg(feature = "processes")]

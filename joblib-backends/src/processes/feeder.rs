@@ -10,14 +10,14 @@ use std::time::Instant;
 use super::image::Image;
 use super::preparation::Preparation;
 use super::process::{Process, StartError};
-use super::queue::{Next, Queue};
+use super::queue::{Job, Next, Queue};
 use super::session::{End, Session};
 use super::sys::{self, Awaited, Ready};
 use super::worker::panic_message;
+use crate::Target;
 use crate::batch::refuse;
 use crate::codec::explain;
 use crate::options::Lifetime;
-use crate::{Batch, Target};
 
 /// So many workers in a row that died before they had done anything are a reason to give up.
 const STILLBORN: u32 = 3;
@@ -85,7 +85,7 @@ impl Feeder {
                 break;
             }
             match self.queue.next(self.index, self.load()) {
-                Next::Run(batch) => self.send(batch),
+                Next::Run(job) => self.send(job),
                 Next::Wait => break,
                 Next::Leave => {
                     self.leave();
@@ -105,13 +105,13 @@ impl Feeder {
         self.session.as_ref().is_none_or(Session::has_room)
     }
 
-    /// Sends `batch` to the worker, which is started if there is none.
-    fn send(&mut self, batch: Box<dyn Batch>) {
-        let Some(target) = batch.target() else {
-            return refuse(batch, CLOSURE);
+    /// Sends the batch to the worker, which is started if there is none.
+    fn send(&mut self, job: Job) {
+        let Some(target) = job.batch.target() else {
+            return refuse(job.batch, CLOSURE);
         };
         let Some(function) = Image::of_this_process().offset_of(target.call) else {
-            return refuse(batch, &foreign(target.name));
+            return refuse(job.batch, &foreign(target.name));
         };
         let session = match self.session.take() {
             Some(session) => Ok(session),
@@ -119,13 +119,13 @@ impl Feeder {
         };
         let session = match session {
             Ok(session) => self.session.insert(session),
-            Err(why) => return self.give_up(Some(batch), &why),
+            Err(why) => return self.give_up(Some(job), &why),
         };
-        if session.accepts(batch.len()) {
-            session.enqueue(batch, function, target.fingerprint);
+        if session.accepts(job.batch.len()) {
+            session.enqueue(job, function, target.fingerprint);
             session.flush();
         } else {
-            put_back(&self.queue, batch);
+            put_back(&self.queue, job);
         }
     }
 
@@ -139,7 +139,7 @@ impl Feeder {
             let function = Image::of_this_process().offset_of(call).ok_or_else(|| foreign(name))?;
             let queue = Arc::clone(&self.queue);
             let first = Preparation { initializer: initializer.clone(), queue };
-            session.prepare(Box::new(first), function, fingerprint);
+            session.prepare(Job::alone(Box::new(first)), function, fingerprint);
             session.flush();
         }
         Ok(session)
@@ -190,7 +190,7 @@ impl Feeder {
         orders.aborted.into_iter().for_each(|call| session.abort(call));
         if orders.take_back {
             match session.take_back() {
-                Some(batch) => put_back(&self.queue, batch),
+                Some(job) => put_back(&self.queue, job),
                 // Just begun. Perhaps another has one.
                 None => self.queue.ask_for_work(),
             }
@@ -230,12 +230,12 @@ impl Feeder {
                 }
             }
         }
-        settled.unbegun.into_iter().for_each(|batch| put_back(&self.queue, batch));
+        settled.unbegun.into_iter().for_each(|job| put_back(&self.queue, job));
     }
 
-    fn give_up(&self, batch: Option<Box<dyn Batch>>, why: &str) {
+    fn give_up(&self, job: Option<Job>, why: &str) {
         let waiting = self.queue.give_up(why.to_owned());
-        batch.into_iter().chain(waiting).for_each(|batch| refuse(batch, why));
+        job.into_iter().chain(waiting).for_each(|job| refuse(job.batch, why));
     }
 
     fn leave(&mut self) {
@@ -254,10 +254,10 @@ impl Feeder {
     }
 }
 
-/// Leaves `batch` to another worker.
-fn put_back(queue: &Queue, batch: Box<dyn Batch>) {
-    if let Err((batch, why)) = queue.put_back(batch) {
-        refuse(batch, &why);
+/// Leaves a batch to another worker.
+fn put_back(queue: &Queue, job: Job) {
+    if let Err((job, why)) = queue.put_back(job) {
+        refuse(job.batch, &why);
     }
 }
 
@@ -290,7 +290,7 @@ mod tests {
         // What stays behind reads the socket, and ends when the session does.
         let mut session = Session::new(impostor("exec 3<&0; cat <&3 >/dev/null & exit 4"), None);
         let (answer, answers) = channel();
-        session.enqueue(Box::new(Two(answer)), 0, 0);
+        session.enqueue(Job::alone(Box::new(Two(answer))), 0, 0);
         feeder.session = Some(session);
         for _ in 0..1000 {
             if feeder.session.is_some() {
@@ -307,15 +307,15 @@ mod tests {
         let queue = Arc::new(Queue::new(1).unwrap());
         let mut feeder = feeder(&queue);
         let (answer, answers) = channel();
-        let mut batch: Option<Box<dyn Batch>> = Some(Box::new(Two(answer)));
+        let mut job = Some(Job::alone(Box::new(Two(answer))));
         for _ in 0..STILLBORN {
             assert!(queue.is_open());
             let mut session = Session::new(impostor("exit 9"), None);
-            session.enqueue(batch.take().unwrap(), 0, 0);
+            session.enqueue(job.take().unwrap(), 0, 0);
             feeder.session = Some(session);
             feeder.settle(End::Closed);
             if let Next::Run(again) = queue.next(0, 0) {
-                batch = Some(again);
+                job = Some(again);
             }
         }
         assert!(!queue.is_open());

@@ -1,5 +1,7 @@
 //! Bytes that have arrived and are not used yet.
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -13,12 +15,19 @@ pub(super) const KEEP: usize = 1 << 20;
 pub(super) struct Inbox {
     bytes: Vec<u8>,
     used: usize,
+    /// Files that came along, in their order.
+    pub(super) files: VecDeque<File>,
 }
 
 impl Inbox {
     /// What has not been used yet.
     pub(super) fn unread(&self) -> &[u8] {
         &self.bytes[self.used..]
+    }
+
+    /// The same, and the files that came along.
+    pub(super) fn content(&mut self) -> (&[u8], &mut VecDeque<File>) {
+        (&self.bytes[self.used..], &mut self.files)
     }
 
     /// Marks the first `n` unread bytes as used.
@@ -50,7 +59,7 @@ impl Inbox {
 
     /// Takes in what has arrived; 0 means that the other end is closed.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, mode: Mode) -> io::Result<usize> {
-        sys::receive(socket, &mut self.bytes, mode)
+        sys::receive(socket, &mut self.bytes, &mut self.files, mode)
     }
 }
 

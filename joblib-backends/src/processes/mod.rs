@@ -2,14 +2,17 @@
 //!
 //! WORKERS.md describes the protocol and the life of a worker.
 
+mod arrays;
 mod entry;
 mod feeder;
 mod image;
 mod inbox;
 mod peak;
+mod place;
 mod preparation;
 mod process;
 mod queue;
+mod region;
 #[cfg(feature = "distributed")]
 pub(crate) mod remote;
 mod segment;
@@ -32,9 +35,11 @@ use crate::{
     Backend, Batch, CallId, Capabilities, Error, NJobs, Result, WorkerOptions, cpu_count,
     inside_worker,
 };
+pub(crate) use arrays::Carrier;
 use feeder::Feeder;
+pub(crate) use place::Place;
 use queue::Queue;
-pub(crate) use segment::{Place, Segment, shared_at};
+pub(crate) use segment::{Segment, shared_at};
 
 /// How long killed workers may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -165,7 +170,8 @@ impl Backend for Processes {
     }
 
     fn submit(&self, batch: Box<dyn Batch>) {
-        if let Err((batch, why)) = self.queue.push(batch, feeder::is_feeder()) {
+        if let Err((batch, why)) = self.queue.push(batch, &self.options.arrays, feeder::is_feeder())
+        {
             refuse(batch, &why);
         }
     }

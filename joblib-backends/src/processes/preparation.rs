@@ -40,7 +40,7 @@ impl Batch for Preparation {
         let name = self.initializer.function.name;
         let why = format!("the initializer `{name}` of a worker failed: {}", said(&failure));
         let waiting = self.queue.give_up(why.clone());
-        waiting.into_iter().for_each(|batch| refuse(batch, &why));
+        waiting.into_iter().for_each(|job| refuse(job.batch, &why));
     }
 }
 

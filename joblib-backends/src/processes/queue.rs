@@ -1,13 +1,15 @@
 //! What the feeders of a pool share: the batches that wait, and who waits for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::arrays::Arrays;
 use super::sys;
+use crate::options::ArrayOptions;
 use crate::{Batch, CallId};
 
 /// What the feeders of a pool share. No batch is run or dropped while the lock is held.
@@ -19,7 +21,9 @@ pub(super) struct Queue {
 }
 
 struct State {
-    waiting: VecDeque<Box<dyn Batch>>,
+    waiting: VecDeque<Job>,
+    /// The arrays of calls that have batches.
+    calls: HashMap<CallId, Weak<Arrays>>,
     posts: Vec<Post>,
     feeders: usize,
     stage: Stage,
@@ -62,9 +66,23 @@ impl Stage {
     }
 }
 
+/// A batch in the queue, and what it shares with the others of its call.
+pub(super) struct Job {
+    // Before the arrays: a batch that ends may submit the next one, which needs them, too.
+    pub(super) batch: Box<dyn Batch>,
+    pub(super) arrays: Arc<Arrays>,
+}
+
+impl Job {
+    /// A batch that is not of a call.
+    pub(super) fn alone(batch: Box<dyn Batch>) -> Self {
+        Self { batch, arrays: Arc::new(Arrays::new(ArrayOptions::default())) }
+    }
+}
+
 /// What a feeder shall do next.
 pub(super) enum Next {
-    Run(Box<dyn Batch>),
+    Run(Job),
     Wait,
     Leave,
 }
@@ -82,6 +100,7 @@ impl Queue {
         let bells = (0..feeders).map(|_| Bell::new()).collect::<io::Result<_>>()?;
         let state = State {
             waiting: VecDeque::new(),
+            calls: HashMap::new(),
             posts: (0..feeders).map(|_| Post::default()).collect(),
             feeders,
             stage: Stage::Open,
@@ -107,13 +126,16 @@ impl Queue {
     pub(super) fn push(
         &self,
         batch: Box<dyn Batch>,
+        options: &ArrayOptions,
         from_feeder: bool,
     ) -> Result<(), (Box<dyn Batch>, String)> {
+        let call = batch.call();
         let mut state = self.lock();
         if let Some(why) = state.stage.refusal(false) {
             return Err((batch, why));
         }
-        state.waiting.push_back(batch);
+        let arrays = state.arrays_of(call, options);
+        state.waiting.push_back(Job { batch, arrays });
         let wakes = state.find_waiting(if from_feeder { 0 } else { usize::MAX });
         drop(state);
         if let Some(feeder) = wakes {
@@ -124,12 +146,12 @@ impl Queue {
 
     /// Puts a batch in front that was taken before and that no worker has begun; gives it back,
     /// with the reason, if none will.
-    pub(super) fn put_back(&self, batch: Box<dyn Batch>) -> Result<(), (Box<dyn Batch>, String)> {
+    pub(super) fn put_back(&self, job: Job) -> Result<(), (Job, String)> {
         let mut state = self.lock();
         if let Some(why) = state.stage.refusal(true) {
-            return Err((batch, why));
+            return Err((job, why));
         }
-        state.waiting.push_front(batch);
+        state.waiting.push_front(job);
         let wakes = state.find_waiting(usize::MAX);
         drop(state);
         if let Some(feeder) = wakes {
@@ -149,10 +171,10 @@ impl Queue {
         // What idle workers can run is not sent ahead to a busy one.
         let kept = if load == 0 { 0 } else { state.idle() };
         if state.waiting.len() > kept
-            && let Some(batch) = state.waiting.pop_front()
+            && let Some(job) = state.waiting.pop_front()
         {
             state.posts[feeder].ahead = load > 0;
-            return Next::Run(batch);
+            return Next::Run(job);
         }
         if state.stage != Stage::Open && load == 0 {
             return Next::Leave;
@@ -189,10 +211,11 @@ impl Queue {
 
     /// Takes the waiting batches of `call` out, and tells the feeders about it.
     #[must_use = "batches are dropped by the caller, outside the lock"]
-    pub(super) fn abort(&self, call: CallId) -> Vec<Box<dyn Batch>> {
+    pub(super) fn abort(&self, call: CallId) -> Vec<Job> {
         let mut state = self.lock();
         let waiting = std::mem::take(&mut state.waiting);
-        let (dropped, kept) = waiting.into_iter().partition::<Vec<_>, _>(|b| b.call() == call);
+        let (dropped, kept) =
+            waiting.into_iter().partition::<Vec<_>, _>(|job| job.batch.call() == call);
         state.waiting = kept.into();
         let busy = |post: &Post| post.waits_with != Some(0);
         let mut told = vec![];
@@ -207,7 +230,7 @@ impl Queue {
 
     /// No worker can be started: refuses everything from now on, for the reason `why`.
     #[must_use = "batches are refused by the caller, outside the lock"]
-    pub(super) fn give_up(&self, why: String) -> Vec<Box<dyn Batch>> {
+    pub(super) fn give_up(&self, why: String) -> Vec<Job> {
         let mut state = self.lock();
         if state.stage == Stage::Open {
             state.stage = Stage::Broken(why);
@@ -230,7 +253,7 @@ impl Queue {
 
     /// Tells the feeders to kill their workers and leave.
     #[must_use = "batches are dropped by the caller, outside the lock"]
-    pub(super) fn kill(&self) -> Vec<Box<dyn Batch>> {
+    pub(super) fn kill(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.stage = Stage::Killing;
         let dropped = std::mem::take(&mut state.waiting).into();
@@ -261,6 +284,17 @@ impl Queue {
 }
 
 impl State {
+    /// The arrays of `call`, which are forgotten with its last batch.
+    fn arrays_of(&mut self, call: CallId, options: &ArrayOptions) -> Arc<Arrays> {
+        if let Some(arrays) = self.calls.get(&call).and_then(Weak::upgrade) {
+            return arrays;
+        }
+        self.calls.retain(|_, arrays| arrays.strong_count() > 0);
+        let arrays = Arc::new(Arrays::new(options.clone()));
+        self.calls.insert(call, Arc::downgrade(&arrays));
+        arrays
+    }
+
     /// The number of feeders without any batch.
     fn idle(&self) -> usize {
         self.posts.iter().filter(|post| post.waits_with == Some(0)).count()

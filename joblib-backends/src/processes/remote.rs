@@ -33,7 +33,7 @@ pub(crate) fn push_record(out: &mut Vec<u8>, task: u32, encoded: Result<&[u8], F
             &failure
         }
     };
-    out.extend(RecordHeader { task, kind, len: bytes.len() as u64 }.to_bytes());
+    out.extend(RecordHeader { task, kind, files: 0, len: bytes.len() as u64 }.to_bytes());
     out.extend(bytes);
 }
 

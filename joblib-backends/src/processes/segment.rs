@@ -2,17 +2,16 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use joblib_persist::message::{Carried, Segment as Map};
 use joblib_persist::{LoadOptions, MmapMode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use super::sys;
 use crate::Shared;
 use crate::codec::explain;
@@ -20,16 +19,10 @@ use crate::codec::explain;
 /// A value in memory that workers open through our descriptor. It cannot change any more.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    /// Open for as long as somebody may need it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "workers open it by its number"))]
     file: File,
     place: Place,
-}
-
-/// Where a worker finds a segment: the parent's descriptor, and the file behind it, because a
-/// descriptor is used again after it was closed.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-pub(crate) struct Place {
-    descriptor: i32,
-    inode: u64,
 }
 
 impl Segment {
@@ -42,30 +35,17 @@ impl Segment {
 
     fn of(file: File) -> io::Result<Self> {
         sys::make_constant(&file)?;
-        let inode = file.metadata()?.ino();
-        let place = Place { descriptor: file.as_raw_fd(), inode };
+        let place = Place::of(&file)?;
         Ok(Self { file, place })
     }
 
     pub(crate) fn place(&self) -> Place {
-        debug_assert_eq!(self.place.descriptor, self.file.as_raw_fd());
         self.place
     }
 }
 
-impl Place {
-    /// The segment, if the process `owner` has made it.
-    fn path(self, owner: u32) -> PathBuf {
-        format!("/proc/{owner}/fd/{}", self.descriptor).into()
-    }
-
-    /// Whether `owner` still has that segment.
-    fn exists(self, owner: u32) -> bool {
-        fs::metadata(self.path(owner)).is_ok_and(|file| file.ino() == self.inode)
-    }
-}
-
-/// In a worker: the values that were read, until their segments are gone. Each is a `Shared<T>`.
+/// In a worker: what was read, until the parent has it no more. Each is a `Shared<T>` or the map of an
+/// array.
 type Known = HashMap<Place, Box<dyn Any + Send>>;
 
 fn known() -> MutexGuard<'static, Known> {
@@ -96,6 +76,21 @@ fn read<T: DeserializeOwned>(place: Place) -> Result<T, String> {
     // may be mapped are.
     let options = LoadOptions::new().verify(false).mmap_mode(MmapMode::Read);
     options.load(place.path(owner)).map_err(|error| explain(&error))
+}
+
+/// In a worker: the array that `number` stands for, for a task that sees arrays as `mode` says.
+pub(super) fn array_at(number: u64, mode: MmapMode) -> io::Result<Carried> {
+    let (place, lasting) = Place::from_number(number);
+    // What tasks may write to is each task's own.
+    let lasting = lasting && mode == MmapMode::Read;
+    if lasting && let Some(map) = known().get(&place).and_then(|any| any.downcast_ref::<Map>()) {
+        return Ok(map.at(0));
+    }
+    let map = Map::map(&place.open(sys::parent_id())?, mode).map_err(io::Error::other)?;
+    if lasting {
+        known().insert(place, Box::new(map.clone()));
+    }
+    Ok(map.at(0))
 }
 
 /// In a worker: forgets the values whose segments `owner`, its parent, has no more.

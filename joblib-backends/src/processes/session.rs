@@ -2,13 +2,20 @@
 //! when the worker dies.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use joblib_persist::MmapMode;
+use joblib_persist::message::Segment;
+
+use super::arrays::Carrier;
 use super::inbox::{Inbox, KEEP};
 use super::process::Process;
+use super::queue::Job;
 use super::sys::{self, Awaited, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
 use super::worker::panic_message;
@@ -121,9 +128,9 @@ impl Session {
     }
 
     /// Sends what the worker shall do before its first batch.
-    pub(super) fn prepare(&mut self, batch: Box<dyn Batch>, function: u64, fingerprint: u64) {
+    pub(super) fn prepare(&mut self, job: Job, function: u64, fingerprint: u64) {
         self.prepares = true;
-        self.enqueue(batch, function, fingerprint);
+        self.enqueue(job, function, fingerprint);
         self.wear.tasks = 0;
     }
 
@@ -131,9 +138,10 @@ impl Session {
         self.written < self.outbox.bytes.len()
     }
 
-    /// Writes `batch` into the outbox. What cannot be encoded travels as its own answer, so that
+    /// Writes a batch into the outbox. What cannot be encoded travels as its own answer, so that
     /// answers come in order.
-    pub(super) fn enqueue(&mut self, batch: Box<dyn Batch>, function: u64, fingerprint: u64) {
+    pub(super) fn enqueue(&mut self, job: Job, function: u64, fingerprint: u64) {
+        let Job { batch, arrays } = &job;
         self.sent += 1;
         self.wear.tasks = self.wear.tasks.saturating_add(batch.len());
         self.process.page.offer(self.sent);
@@ -141,16 +149,25 @@ impl Session {
         let start = out.bytes.len();
         let body = start + BatchHeader::LEN;
         out.bytes.resize(body, 0);
+        out.carrier = Some(Carrier::ToWorker { arrays: Arc::clone(arrays), used: Vec::new() });
         for task in 0..batch.len() {
-            encode(&*batch, task, out);
+            encode(&**batch, task, out);
         }
-        let len = (out.bytes.len() - body) as u64;
-        let header = BatchHeader { len, batch: self.sent, function, fingerprint };
+        let carrier = out.carrier.take();
+        let header = BatchHeader {
+            len: (out.bytes.len() - body) as u64,
+            batch: self.sent,
+            function,
+            fingerprint,
+            max_nbytes: arrays.max_nbytes(),
+            mode: arrays.mode(),
+        };
         out.bytes[start..body].copy_from_slice(&header.to_bytes());
         self.flights.push_back(Flight {
             len: batch.len(),
             limit: batch.time_limit(),
-            batch,
+            job,
+            carrier,
             number: self.sent,
             answered: 0,
             deadline: None,
@@ -187,11 +204,14 @@ impl Session {
             Ok(0) => return Err(End::Closed),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                return Err(End::Garbage(Garbage("an array without a free descriptor here")));
+            }
             Err(_) => return Err(End::Closed),
         }
-        let mut rest = self.inbox.unread();
+        let (mut rest, files) = self.inbox.content();
         let all = rest.len();
-        let result = deliver(&mut self.flights, &mut rest);
+        let result = deliver(&mut self.flights, &mut rest, files);
         let used = all - rest.len();
         self.answered |= used > 0;
         self.inbox.consume(used);
@@ -213,10 +233,10 @@ impl Session {
     pub(super) fn abort(&mut self, call: CallId) {
         let flights = std::mem::take(&mut self.flights);
         for mut flight in flights {
-            if flight.batch.call() != call {
+            if flight.job.batch.call() != call {
                 self.flights.push_back(flight);
             } else if self.process.page.take_back(flight.number) {
-                discard(flight.batch);
+                discard(flight.job);
             } else {
                 self.process.page.stop(flight.number);
                 flight.deadline.get_or_insert(Instant::now() + ABORT_GRACE);
@@ -226,10 +246,10 @@ impl Session {
     }
 
     /// Takes back the batch that was sent ahead, unless the worker has begun it.
-    pub(super) fn take_back(&mut self) -> Option<Box<dyn Batch>> {
+    pub(super) fn take_back(&mut self) -> Option<Job> {
         let ahead = self.flights.get(1)?.number;
         let unbegun = self.process.page.take_back(ahead);
-        unbegun.then(|| self.flights.remove(1)).flatten().map(|flight| flight.batch)
+        unbegun.then(|| self.flights.remove(1)).flatten().map(|flight| flight.job)
     }
 
     /// When the worker is to be killed, as far as is known now, and why.
@@ -257,7 +277,7 @@ impl Session {
     /// Kills the worker and drops what was under way.
     pub(super) fn kill(mut self) {
         self.process.kill();
-        self.flights.into_iter().for_each(|flight| discard(flight.batch));
+        self.flights.into_iter().for_each(|flight| discard(flight.job));
     }
 
     /// Settles what was under way to a worker that is dead or must die: answers that were ready
@@ -278,7 +298,7 @@ impl Session {
             flight.settle(&self.process, &status, end);
         }
         Settled {
-            unbegun: unbegun.into_iter().map(|flight| flight.batch).collect(),
+            unbegun: unbegun.into_iter().map(|flight| flight.job).collect(),
             stillborn: stillborn.then_some(status),
         }
     }
@@ -287,7 +307,7 @@ impl Session {
 /// What is left of a conversation with a dead worker.
 pub(super) struct Settled {
     /// Batches that it had not begun, for another worker.
-    pub(super) unbegun: Vec<Box<dyn Batch>>,
+    pub(super) unbegun: Vec<Job>,
     /// How it ended, if it did so before it had done anything.
     pub(super) stillborn: Option<String>,
 }
@@ -308,26 +328,33 @@ fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
         }
     };
     let len = (out.bytes.len() - start) as u64;
-    let header = RecordHeader { task, kind, len };
+    let header = RecordHeader { task, kind, files: 0, len };
     out.bytes[head..start].copy_from_slice(&header.to_bytes());
 }
 
 /// Takes complete answers off the front of `bytes`, and finished batches off the flights.
-fn deliver(flights: &mut VecDeque<Flight>, bytes: &mut &[u8]) -> Result<(), Garbage> {
+fn deliver(
+    flights: &mut VecDeque<Flight>,
+    bytes: &mut &[u8],
+    files: &mut VecDeque<File>,
+) -> Result<(), Garbage> {
     while !bytes.is_empty() {
         let flight = flights.front_mut().ok_or(Garbage("an answer nobody waits for"))?;
-        flight.take_answers(bytes)?;
+        flight.take_answers(bytes, files)?;
         if !flight.is_complete() {
             break;
         }
-        flights.pop_front().into_iter().for_each(|flight| discard(flight.batch));
+        flights.pop_front().into_iter().for_each(|flight| discard(flight.job));
     }
     Ok(())
 }
 
 /// A batch under way.
 struct Flight {
-    batch: Box<dyn Batch>,
+    job: Job,
+    /// Keeps the arrays of its arguments.
+    #[expect(dead_code, reason = "it is only kept")]
+    carrier: Option<Carrier>,
     number: u64,
     len: u32,
     answered: u32,
@@ -344,13 +371,22 @@ impl Flight {
 
     /// Takes complete answers of this batch off the front of `bytes`. Those that were taken
     /// before (a journal repeats what was sent last) are passed over.
-    fn take_answers(&mut self, bytes: &mut &[u8]) -> Result<(), Garbage> {
+    fn take_answers(
+        &mut self,
+        bytes: &mut &[u8],
+        files: &mut VecDeque<File>,
+    ) -> Result<(), Garbage> {
         while !self.is_complete()
             && let Some(record) = Record::take(bytes)?
         {
+            let count = usize::from(record.files);
+            if count > files.len() {
+                return Err(Garbage("an array that did not come"));
+            }
+            let arrays: Vec<_> = files.drain(..count).collect();
             match record.task.cmp(&self.answered) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => self.answer(record.answer()?),
+                std::cmp::Ordering::Equal => self.answer(record.answer()?, &arrays),
                 std::cmp::Ordering::Greater => return Err(Garbage("the order of answers")),
             }
         }
@@ -367,7 +403,7 @@ impl Flight {
     /// Settles the batch that a dead worker had begun.
     fn settle(mut self, process: &Process, status: &str, end: End) {
         // What cannot be read is missing, as are the answers behind it.
-        self.take_answers(&mut &process.page.remains()[..]).ok();
+        self.take_answers(&mut &process.page.remains()[..], &mut VecDeque::new()).ok();
         let activity = process.page.activity();
         // The task begun last is to blame if it has no answer; the first, if the batch was still
         // being received, and the next, if nonsense came in its place: nothing is tried for ever.
@@ -376,7 +412,7 @@ impl Flight {
         if (running || nonsense) && !self.is_complete() {
             let after = sys::monotonic().saturating_sub(activity.since);
             let worker = process.id();
-            self.answer(Err(match (end, self.limit) {
+            let failure = match (end, self.limit) {
                 (End::TimedOut, Some(limit)) if after >= limit => Failure::TimedOut { after },
                 // It began when the one before, which was late, had just ended after all.
                 (End::TimedOut, _) => Failure::NotRun,
@@ -384,22 +420,30 @@ impl Flight {
                     let (status, peak_memory) = (status.to_owned(), process.page.peak_memory());
                     Failure::WorkerDied { worker, status, after, peak_memory }
                 }
-            }));
+            };
+            self.answer(Err(failure), &[]);
         }
         while !self.is_complete() {
-            self.answer(Err(Failure::NotRun));
+            self.answer(Err(Failure::NotRun), &[]);
         }
-        discard(self.batch);
+        discard(self.job);
     }
 
-    /// Answers the next task.
-    fn answer(&mut self, answer: Result<&[u8], Failure>) {
+    /// Answers the next task, some of whose arrays are in `files`.
+    fn answer(&mut self, answer: Result<&[u8], Failure>, files: &[File]) {
         let task = self.answered;
         self.answered += 1;
         if self.deadline.is_some() {
             return;
         }
-        let reply = || self.batch.reply(task, answer.map(Payload::new));
+        // Each has its own memory, to which the caller may write.
+        let fetch = |number| {
+            let file = files.get(number as usize).ok_or(io::ErrorKind::InvalidData)?;
+            let map = Segment::map(file, MmapMode::Copy).map_err(io::Error::other)?;
+            Ok(map.at(0))
+        };
+        let payload = |bytes| Payload { fetch: Some(&fetch), ..Payload::new(bytes) };
+        let reply = || self.job.batch.reply(task, answer.map(payload));
         // Decoding a result runs code of its type. The task is then lost, as its batch will find.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(reply)) {
             log::error!("taking in a result panicked: {}", panic_message(panic));
@@ -408,8 +452,8 @@ impl Flight {
 }
 
 /// Drops a batch, which runs the dispatcher's code.
-fn discard(batch: Box<dyn Batch>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(batch))) {
+fn discard(job: Job) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
         log::error!("dropping a batch panicked: {}", panic_message(panic));
     }
 }
@@ -450,7 +494,7 @@ pub(super) mod tests {
         let escaped: String = said.iter().map(|byte| format!("\\{byte:03o}")).collect();
         let mut session = Session::new(impostor(&format!("printf '{escaped}' >&0")), None);
         let (answer, answers) = channel();
-        session.enqueue(Box::new(Two(answer)), 0, 0);
+        session.enqueue(Job::alone(Box::new(Two(answer))), 0, 0);
         assert!(session.process.page.claim(1));
         session.process.page.begin_task(1);
         let end = loop {
@@ -466,7 +510,7 @@ pub(super) mod tests {
     }
 
     fn record(task: u32, text: &str) -> Vec<u8> {
-        let header = RecordHeader { task, kind: Kind::Value, len: text.len() as u64 };
+        let header = RecordHeader { task, kind: Kind::Value, files: 0, len: text.len() as u64 };
         [&header.to_bytes(), text.as_bytes()].concat()
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "calls into libc")]
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -64,6 +65,13 @@ fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     let result =
         unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals | libc::F_SEAL_SEAL) };
     checked(result).map(drop)
+}
+
+/// Reserves room on the disk for the first `len` bytes of `file`.
+pub(super) fn reserve(file: &File, len: u64) -> io::Result<()> {
+    let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, len) }).map(drop)
 }
 
 /// What to wait for. What is not given is not waited for.
@@ -136,22 +144,108 @@ fn milliseconds(limit: Duration) -> libc::c_int {
     limit.as_nanos().div_ceil(1_000_000).min(1 << 30) as libc::c_int
 }
 
-/// Appends what has arrived at `socket` to `buffer`; 0 means that the other end is closed.
+/// Appends what has arrived at `socket` to `buffer`, and files that came along to `files`; 0 means that
+/// the other end is closed.
 pub(super) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut Vec<u8>,
+    files: &mut VecDeque<File>,
     mode: Mode,
 ) -> io::Result<usize> {
     // Doubles as it fills, and no length that a frame claims is ever trusted with memory.
     buffer.reserve(READ_AHEAD);
     let room = buffer.spare_capacity_mut();
-    let fd = socket.as_raw_fd();
-    // SAFETY: `room` is writable memory of that length.
-    let n =
-        retried(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), mode.flag()) })?;
+    let mut piece = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+    let mut control = Control::default();
+    let mut message = message(&mut piece, &mut control, size_of::<Control>());
+    let flags = mode.flag() | libc::MSG_CMSG_CLOEXEC;
+    // SAFETY: `room` and `control` are writable memory of their lengths.
+    let n = retried(|| unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) })?;
     // SAFETY: the call has just filled `n` bytes behind the length.
     unsafe { buffer.set_len(buffer.len() + n) };
+    // SAFETY: the system has just written the message and its control data.
+    unsafe { take_files(&message, files) };
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
     Ok(n)
+}
+
+/// Room for what travels beside the bytes: as many descriptors as the system sends at once.
+#[repr(C, align(8))]
+struct Control([u8; 1040]);
+
+impl Default for Control {
+    fn default() -> Self {
+        Self([0; 1040])
+    }
+}
+
+/// A message of one piece with so many bytes of control data.
+fn message(piece: &mut libc::iovec, control: &mut Control, len: usize) -> libc::msghdr {
+    // SAFETY: all zeros is an empty message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    (message.msg_iov, message.msg_iovlen) = (piece, 1);
+    if len > 0 {
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = len as _;
+    }
+    message
+}
+
+/// Takes the descriptors that came with `message`.
+///
+/// # Safety
+///
+/// The system has just filled it.
+unsafe fn take_files(message: &libc::msghdr, files: &mut VecDeque<File>) {
+    // SAFETY: these walk over what the system wrote; each descriptor in it is new, and ours alone.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(message);
+        while let Some(part) = header.as_ref() {
+            if (part.cmsg_level, part.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let len = part.cmsg_len - libc::CMSG_LEN(0) as usize;
+                let first = libc::CMSG_DATA(header).cast::<libc::c_int>();
+                for index in 0..len / size_of::<libc::c_int>() {
+                    files.push_back(File::from_raw_fd(first.add(index).read_unaligned()));
+                }
+            }
+            header = libc::CMSG_NXTHDR(message, header);
+        }
+    }
+}
+
+/// Sends a part of `bytes`, at least one, together with `files`.
+pub(super) fn send_with(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    files: &[OwnedFd],
+) -> io::Result<usize> {
+    let descriptors = size_of_val(files) as libc::c_uint;
+    // SAFETY: these only compute lengths.
+    let (space, len) = unsafe { (libc::CMSG_SPACE(descriptors), libc::CMSG_LEN(descriptors)) };
+    let mut control = Control::default();
+    if space as usize > size_of::<Control>() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut piece =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let message = message(&mut piece, &mut control, space as usize);
+    // SAFETY: the control data has room for a header and the descriptors, as just checked, and is
+    // aligned for it.
+    unsafe {
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = len as _;
+        let first = libc::CMSG_DATA(header).cast::<libc::c_int>();
+        for (index, file) in files.iter().enumerate() {
+            first.add(index).write_unaligned(file.as_raw_fd());
+        }
+    }
+    let flags = libc::MSG_NOSIGNAL;
+    // SAFETY: `bytes` is only read, and all of the message outlives the call.
+    retried(|| unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) })
 }
 
 /// Sends a part of `bytes` and says how much; a closed other end is an error and no signal.

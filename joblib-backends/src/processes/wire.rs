@@ -1,6 +1,6 @@
 //! The bytes between a parent and its worker. WORKERS.md describes them.
 
-use crate::Failure;
+use crate::{ArrayMode, Failure};
 
 /// What a worker says first.
 pub(super) const MAGIC: [u8; 8] = *b"joblibW1";
@@ -28,14 +28,19 @@ pub(super) struct BatchHeader {
     pub(super) function: u64,
     /// What the function checks its types with.
     pub(super) fingerprint: u64,
+    /// The most bytes of an array in a result that travels with it.
+    pub(crate) max_nbytes: u64,
+    /// How tasks see the arrays that did not travel with their arguments.
+    pub(crate) mode: ArrayMode,
 }
 
 impl BatchHeader {
-    pub(super) const LEN: usize = 32;
+    pub(super) const LEN: usize = 48;
 
     pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        let words = [self.len, self.batch, self.function, self.fingerprint];
+        let mode = self.mode as u64;
+        let words = [self.len, self.batch, self.function, self.fingerprint, self.max_nbytes, mode];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
@@ -52,6 +57,13 @@ impl BatchHeader {
             batch: word(bytes, 8),
             function: word(bytes, 16),
             fingerprint: word(bytes, 24),
+            max_nbytes: word(bytes, 32),
+            mode: match word(bytes, 40) {
+                0 => ArrayMode::Read,
+                1 => ArrayMode::Copy,
+                2 => ArrayMode::InMemory,
+                _ => return Err(Garbage("the mode of arrays")),
+            },
         };
         if header.len > LIMIT { Err(Garbage("the length of a batch")) } else { Ok(Some(header)) }
     }
@@ -71,6 +83,8 @@ pub(crate) enum Kind {
 pub(super) struct RecordHeader {
     pub(super) task: u32,
     pub(super) kind: Kind,
+    /// How many files with arrays came along.
+    pub(crate) files: u16,
     pub(super) len: u64,
 }
 
@@ -81,22 +95,24 @@ impl RecordHeader {
         let mut bytes = [0; Self::LEN];
         bytes[..4].copy_from_slice(&self.task.to_le_bytes());
         bytes[4] = self.kind as u8;
+        bytes[6..8].copy_from_slice(&self.files.to_le_bytes());
         bytes[8..].copy_from_slice(&self.len.to_le_bytes());
         bytes
     }
 
     fn read(bytes: &[u8; Self::LEN]) -> Result<Self, Garbage> {
-        let kind = match bytes[4..8] {
-            [0, 0, 0, 0] => Kind::Value,
-            [1, 0, 0, 0] => Kind::Failure,
+        let kind = match bytes[4..6] {
+            [0, 0] => Kind::Value,
+            [1, 0] => Kind::Failure,
             _ => return Err(Garbage("the kind of a record")),
         };
+        let files = u16::from_le_bytes([bytes[6], bytes[7]]);
         let task = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let len = word(bytes, 8);
         if len > LIMIT {
             Err(Garbage("the length of a record"))
         } else {
-            Ok(Self { task, kind, len })
+            Ok(Self { task, kind, files, len })
         }
     }
 }
@@ -106,6 +122,7 @@ impl RecordHeader {
 pub(crate) struct Record<'a> {
     pub(crate) task: u32,
     pub(crate) kind: Kind,
+    pub(crate) files: u16,
     pub(crate) bytes: &'a [u8],
 }
 
@@ -115,13 +132,13 @@ impl<'a> Record<'a> {
         let Some((head, rest)) = bytes.split_first_chunk() else {
             return Ok(None);
         };
-        let RecordHeader { task, kind, len } = RecordHeader::read(head)?;
+        let RecordHeader { task, kind, files, len } = RecordHeader::read(head)?;
         let len = usize::try_from(len).map_err(|_| Garbage("the length of a record"))?;
         let Some((body, rest)) = rest.split_at_checked(len) else {
             return Ok(None);
         };
         *bytes = rest;
-        Ok(Some(Self { task, kind, bytes: body }))
+        Ok(Some(Self { task, kind, files, bytes: body }))
     }
 
     /// The answer this record holds.
@@ -170,17 +187,17 @@ mod tests {
     proptest! {
         #[test]
         fn records_come_back_and_are_incomplete_until_their_last_byte(
-            task: u32, kind in kinds(), bytes in prop::collection::vec(any::<u8>(), 0..40),
+            task: u32, kind in kinds(), files: u16, bytes in prop::collection::vec(any::<u8>(), 0..40),
         ) {
             let len = bytes.len() as u64;
-            let mut wire = RecordHeader { task, kind, len }.to_bytes().to_vec();
+            let mut wire = RecordHeader { task, kind, files, len }.to_bytes().to_vec();
             wire.extend(&bytes);
             for cut in 0..wire.len() {
                 prop_assert_eq!(Record::take(&mut &wire[..cut]), Ok(None));
             }
             let mut rest = &wire[..];
             let record = Record::take(&mut rest);
-            prop_assert_eq!(record, Ok(Some(Record { task, kind, bytes: &bytes })));
+            prop_assert_eq!(record, Ok(Some(Record { task, kind, files, bytes: &bytes })));
             prop_assert!(rest.is_empty());
         }
 
@@ -191,18 +208,31 @@ mod tests {
         }
 
         #[test]
-        fn batch_headers_come_back(len in 0..LIMIT, batch: u64, function: u64, fingerprint: u64) {
-            let header = BatchHeader { len, batch, function, fingerprint };
+        fn batch_headers_come_back(
+            len in 0..LIMIT, batch: u64, function: u64, fingerprint: u64, max_nbytes: u64,
+            mode in prop::sample::select(vec![ArrayMode::Read, ArrayMode::Copy, ArrayMode::InMemory]),
+        ) {
+            let header = BatchHeader { len, batch, function, fingerprint, max_nbytes, mode };
             prop_assert_eq!(BatchHeader::read(&header.to_bytes()), Ok(Some(header)));
         }
     }
 
     #[test]
     fn absurd_lengths_are_garbage() {
-        let header = RecordHeader { task: 0, kind: Kind::Value, len: LIMIT + 1 };
+        let header = RecordHeader { task: 0, kind: Kind::Value, files: 0, len: LIMIT + 1 };
         assert!(Record::take(&mut &header.to_bytes()[..]).is_err());
-        let header = BatchHeader { len: u64::MAX, batch: 1, function: 0, fingerprint: 0 };
+        let header = BatchHeader {
+            len: u64::MAX,
+            batch: 1,
+            function: 0,
+            fingerprint: 0,
+            max_nbytes: 0,
+            mode: ArrayMode::Read,
+        };
         assert!(BatchHeader::read(&header.to_bytes()).is_err());
+        let mut bytes = BatchHeader { len: 0, ..header }.to_bytes();
+        bytes[40] = 3;
+        assert_eq!(BatchHeader::read(&bytes), Err(Garbage("the mode of arrays")));
     }
 
     #[test]
@@ -222,7 +252,7 @@ mod tests {
             Failure::Lost,
         ] {
             let bytes = failure_bytes(&failure);
-            let record = Record { task: 0, kind: Kind::Failure, bytes: &bytes };
+            let record = Record { task: 0, kind: Kind::Failure, files: 0, bytes: &bytes };
             assert_eq!(record.answer(), Ok(Err(failure)));
             let cut = Record { bytes: &bytes[..bytes.len() - 1], ..record };
             assert_eq!(cut.answer(), Err(Garbage("a failure")));

@@ -10,6 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
+use joblib_persist::MmapMode;
+
+use super::arrays::Carrier;
 use super::image::Image;
 use super::inbox::{Inbox, KEEP};
 use super::peak::peak_memory;
@@ -17,7 +20,7 @@ use super::segment;
 use super::status::Page;
 use super::sys::{self, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
-use crate::{CallFn, Failure, Frame, Payload};
+use crate::{ArrayMode, CallFn, Failure, Frame, Payload};
 
 /// The stack for tasks: as much as the main thread of a program usually has.
 const STACK: usize = 8 << 20;
@@ -130,6 +133,8 @@ fn run_batch(
     while !tasks.is_empty() {
         let task = Record::take(&mut tasks)?.ok_or(Garbage("the end of a batch"))?;
         frame.bytes.clear();
+        frame.carrier =
+            Some(Carrier::ToParent { max_nbytes: header.max_nbytes, files: Vec::new() });
         if answers.page.is_stopped(header.batch) {
             answers.push_failure(task.task, &Failure::NotRun)?;
             continue;
@@ -137,8 +142,16 @@ fn run_batch(
         answers.page.begin_task(task.task);
         // What could not be encoded travels as its own answer.
         let arguments = task.answer()?;
-        match run_task(function, header.fingerprint, arguments, frame) {
-            Ok(()) => answers.push(task.task, Kind::Value, frame.as_bytes())?,
+        let result = run_task(function, header, arguments, frame);
+        let files = match frame.carrier.take() {
+            Some(Carrier::ToParent { files, .. }) => files,
+            _ => Vec::new(),
+        };
+        match result {
+            Ok(()) if files.is_empty() => {
+                answers.push(task.task, Kind::Value, frame.as_bytes())?;
+            }
+            Ok(()) => answers.push_with(task.task, frame.as_bytes(), &files)?,
             Err(failure) => answers.push_failure(task.task, &failure)?,
         }
     }
@@ -148,15 +161,20 @@ fn run_batch(
 
 fn run_task(
     function: Option<CallFn>,
-    fingerprint: u64,
+    header: &BatchHeader,
     arguments: Result<&[u8], Failure>,
     frame: &mut Frame,
 ) -> Result<(), Failure> {
     let function = function.ok_or_else(|| Failure::Refused {
         message: "the function is not part of the worker's executable".into(),
     })?;
-    let mut arguments = Payload::new(arguments?);
-    catch_unwind(AssertUnwindSafe(|| function(fingerprint, &mut arguments, frame)))
+    let mode = match header.mode {
+        ArrayMode::Copy => MmapMode::Copy,
+        ArrayMode::Read | ArrayMode::InMemory => MmapMode::Read,
+    };
+    let fetch = |number| segment::array_at(number, mode);
+    let mut arguments = Payload { fetch: Some(&fetch), ..Payload::new(arguments?) };
+    catch_unwind(AssertUnwindSafe(|| function(header.fingerprint, &mut arguments, frame)))
         .unwrap_or_else(|panic| Err(Failure::Panic { message: panic_message(panic) }))
 }
 
@@ -186,7 +204,7 @@ impl Answers {
     }
 
     fn push(&mut self, task: u32, kind: Kind, bytes: &[u8]) -> io::Result<()> {
-        let header = RecordHeader { task, kind, len: bytes.len() as u64 }.to_bytes();
+        let header = RecordHeader { task, kind, files: 0, len: bytes.len() as u64 }.to_bytes();
         if self.page.record([&header, bytes]) {
             return Ok(());
         }
@@ -195,6 +213,16 @@ impl Answers {
             return Ok(());
         }
         self.send(&header)?;
+        self.send(bytes)
+    }
+
+    /// Sends a result some of whose arrays are in `files`. Those cannot be part of a journal.
+    fn push_with(&mut self, task: u32, bytes: &[u8], files: &[OwnedFd]) -> io::Result<()> {
+        self.flush()?;
+        let (count, len) = (files.len() as u16, bytes.len() as u64);
+        let header = RecordHeader { task, kind: Kind::Value, files: count, len }.to_bytes();
+        let n = sys::send_with(self.socket.as_fd(), &header, files)?;
+        self.send(&header[n..])?;
         self.send(bytes)
     }
 

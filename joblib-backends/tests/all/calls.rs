@@ -10,11 +10,12 @@ use serde::{Serialize, de::DeserializeOwned};
 struct Calls<A, R> {
     function: CallFn,
     arguments: Vec<A>,
+    encode: fn(&A, &mut Frame) -> Result<(), Failure>,
     answers: Vec<Option<Result<R, Failure>>>,
     done: Sender<Vec<Result<R, Failure>>>,
 }
 
-impl<A: Serialize + Send, R: DeserializeOwned + Send> Batch for Calls<A, R> {
+impl<A: Send, R: DeserializeOwned + Send> Batch for Calls<A, R> {
     fn call(&self) -> CallId {
         CallId(1)
     }
@@ -32,7 +33,7 @@ impl<A: Serialize + Send, R: DeserializeOwned + Send> Batch for Calls<A, R> {
     }
 
     fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
-        out.write(&self.arguments[task as usize])
+        (self.encode)(&self.arguments[task as usize], out)
     }
 
     fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
@@ -58,9 +59,23 @@ where
     A: Serialize + Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
+    call_with(backend, function, arguments, |argument, out| out.write(argument))
+}
+
+/// The same, with arguments written in another way.
+pub(crate) fn call_with<A, R>(
+    backend: &dyn Backend,
+    function: CallFn,
+    arguments: Vec<A>,
+    encode: fn(&A, &mut Frame) -> Result<(), Failure>,
+) -> Vec<Result<R, Failure>>
+where
+    A: Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+{
     let (done, results) = channel();
     let answers = arguments.iter().map(|_| None).collect();
-    backend.submit(Box::new(Calls { function, arguments, answers, done }));
+    backend.submit(Box::new(Calls { function, arguments, encode, answers, done }));
     results.recv().unwrap()
 }
 

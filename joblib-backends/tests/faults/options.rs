@@ -114,8 +114,9 @@ fn a_worker_beyond_its_memory_limit_dies_alone() {
             panic!("{answers:?}");
         };
         assert_eq!(status, "signal 6 (SIGABRT)");
-        assert!(how == "allocate" || *peak_memory > limit / 2, "{peak_memory}");
-        assert!((1..limit).contains(peak_memory), "{peak_memory}");
+        // Pages of files count, too, so that it may be more than the limit.
+        let least = if how == "grow" { limit / 2 } else { 1 };
+        assert!(*peak_memory >= least, "{how}: {peak_memory}");
         assert_eq!((&answers[0], &answers[2]), (&Ok("0".into()), &Err(Failure::NotRun)));
     }
 }

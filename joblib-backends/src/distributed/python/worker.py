@@ -26,7 +26,8 @@ HANDSHAKE = 24
 START_LIMIT = 60.0
 
 JOB = struct.Struct("<QQQQI")  # function, fingerprint, limit in ns, call, length of the end mark
-BATCH = struct.Struct("<QQQQ")  # bytes that follow, number, function, fingerprint
+BATCH = struct.Struct("<QQQQQQ")  # bytes that follow, number, function, fingerprint, and how arrays travel
+WHOLE = (2**64 - 1, 2)  # within their values: nobody here could look into shared memory
 ANSWER = struct.Struct("<BiIQIQII")  # status, return code, pid, since, 1 + task, peak memory, prints to 1 and 2
 
 DONE, DIED, TIMED_OUT, NO_START = range(4)
@@ -194,7 +195,7 @@ class Child:
         begin = time.monotonic_ns()
         answers = bytearray()
         try:
-            self.socket.sendall(BATCH.pack(len(batch), self.batch, function, fingerprint))
+            self.socket.sendall(BATCH.pack(len(batch), self.batch, function, fingerprint, *WHOLE))
             self.socket.sendall(batch)
             while not answers.endswith(end):
                 if limit and not self.readable(limit, begin):
