@@ -9,7 +9,7 @@ use crate::metadata::{Metadata, Part};
 use crate::notes::Notes;
 use crate::options::{Refusal, age};
 use crate::sketch::is_rounding;
-use crate::{CallId, EntryInfo, Error, Result, clock, entry, evictions, report};
+use crate::{CallId, EntryInfo, Error, Memory, Result, clock, entry, evictions, report};
 
 /// So many stored calls are compared with, those used last.
 const MOST_COMPARED: usize = 1000;
@@ -101,6 +101,27 @@ impl Asked<'_> {
     }
 }
 
+impl Memory {
+    /// Why a stored result had to be computed when it was: the nearest of the results that were
+    /// stored before it, and what differs. Nothing if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn why(&self, id: &CallId) -> Result<Option<Explanation>> {
+        let Some(view) = self.view() else { return Ok(None) };
+        let Some(stored) = view.inner.store.peek(id)? else { return Ok(None) };
+        let metadata = entry::read_metadata(stored, id)?;
+        let mut entries = view.inner.store.list(Some(&id.function))?;
+        let Some(this) = entries.iter().position(|entry| entry.id == *id) else { return Ok(None) };
+        let this = entries.swap_remove(this);
+        entries.retain(|entry| entry.stored <= this.stored);
+        let notes = Notes { texts: metadata.arguments, parts: metadata.parts };
+        let reason = of_missing(&view, id, &notes, entries, None);
+        Ok(Some(Explanation { id: Some(id.clone()), reason }))
+    }
+}
+
 fn reason(view: &View, id: &CallId, notes: &Notes) -> Result<Reason> {
     if let Some(stored) = view.inner.store.peek(id)? {
         return match entry::read_metadata(stored, id) {
@@ -110,14 +131,25 @@ fn reason(view: &View, id: &CallId, notes: &Notes) -> Result<Reason> {
         };
     }
     let entries = view.inner.store.list(Some(&id.function))?;
-    let other_code = entries.iter().find(|entry| entry.id.arguments == id.arguments);
-    if let Some(entry) = other_code {
-        return Ok(Reason::CodeChanged { stored: entry.stored });
+    let evicted = view.inner.location.as_deref().and_then(|place| evictions::find(place, id));
+    Ok(of_missing(view, id, notes, entries, evicted))
+}
+
+/// Why a result is missing, given the results that are there.
+fn of_missing(
+    view: &View,
+    id: &CallId,
+    notes: &Notes,
+    entries: Vec<EntryInfo>,
+    evicted: Option<u64>,
+) -> Reason {
+    if let Some(at) = evicted {
+        return Reason::Evicted { at };
     }
-    if let Some(at) = view.inner.location.as_deref().and_then(|place| evictions::find(place, id)) {
-        return Ok(Reason::Evicted { at });
+    if let Some(entry) = entries.iter().find(|entry| entry.id.arguments == id.arguments) {
+        return Reason::CodeChanged { stored: entry.stored };
     }
-    Ok(nearest(view, id, notes, entries).unwrap_or(Reason::FirstCall))
+    nearest(view, id, notes, entries).unwrap_or(Reason::FirstCall)
 }
 
 fn of_stored(view: &View, metadata: &Metadata) -> Reason {

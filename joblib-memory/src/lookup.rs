@@ -118,9 +118,9 @@ impl<'a> Asked<'a> {
     }
 
     pub(crate) fn view(&self) -> Option<View> {
-        let inner = self.memory.inner()?;
-        let options = self.options.as_ref().unwrap_or(&inner.options);
-        Some(View { inner: Arc::clone(inner), options: Arc::clone(options) })
+        let view = self.memory.view()?;
+        let options = self.options.clone().unwrap_or(view.options);
+        Some(View { options, ..view })
     }
 
     pub(crate) fn id(&self, arguments: impl FnOnce() -> Arguments) -> Result<CallId> {
@@ -167,7 +167,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn load<T: DeserializeOwned>(view: &View, id: &CallId) -> Result<Look<T>> {
+/// The result, read and judged.
+pub(crate) fn load<T: DeserializeOwned>(view: &View, id: &CallId) -> Result<Look<T>> {
     let Some(stored) = view.inner.store.get(id)? else { return Ok(Look::Absent) };
     let content = Content::of(stored)?;
     if let Some(refusal) = judge(view, id, &content)? {
@@ -297,24 +298,35 @@ impl Call {
     }
 
     fn try_store<T: Serialize>(&self, value: &T) -> Result<()> {
-        let View { inner, options } = &self.view;
-        if self.replaces {
-            inner.store.delete(&self.id)?;
-        }
         let metadata = Metadata::new(&self.id, &self.notes, self.stopwatch.elapsed());
         report::storing(&self.view, &self.id);
-        let mut bytes = 0;
-        let stored = inner.store.put_if_absent(&self.id, &mut |writer| {
-            let mut counted = Counted { writer, bytes: 0 };
-            entry::write(value, &metadata, options, &mut counted)?;
-            bytes = counted.bytes;
-            Ok(())
-        })?;
-        if let (true, Some(keeper)) = (stored, &inner.keeper) {
-            keeper.stored(&self.id, bytes);
-        }
-        Ok(())
+        put(&self.view, &self.id, self.replaces, value, &metadata)
     }
+}
+
+/// Stores a value unless there is one; with `replaces`, instead of what is there.
+pub(crate) fn put<T: Serialize>(
+    view: &View,
+    id: &CallId,
+    replaces: bool,
+    value: &T,
+    metadata: &Metadata,
+) -> Result<()> {
+    let View { inner, options } = view;
+    if replaces {
+        inner.store.delete(id)?;
+    }
+    let mut bytes = 0;
+    let stored = inner.store.put_if_absent(id, &mut |writer| {
+        let mut counted = Counted { writer, bytes: 0 };
+        entry::write(value, metadata, options, &mut counted)?;
+        bytes = counted.bytes;
+        Ok(())
+    })?;
+    if let (true, Some(keeper)) = (stored, &inner.keeper) {
+        keeper.stored(id, bytes);
+    }
+    Ok(())
 }
 
 /// Counts what is written.

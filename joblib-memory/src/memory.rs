@@ -16,6 +16,7 @@ use crate::cached::CachedFn;
 use crate::counters::{Counters, Stats};
 use crate::flights::Flights;
 use crate::keeper::Keeper;
+use crate::lookup::View;
 use crate::options::Options;
 use crate::outcome::{Outcome, Whole};
 use crate::store::{FolderStore, Store};
@@ -161,6 +162,12 @@ impl Memory {
 
     pub(crate) fn from_inner(inner: Inner) -> Self {
         Self { inner: Some(Arc::new(inner)) }
+    }
+
+    /// As a function without options of its own sees it.
+    pub(crate) fn view(&self) -> Option<View> {
+        let inner = self.inner()?;
+        Some(View { inner: Arc::clone(inner), options: Arc::clone(&inner.options) })
     }
 
     pub(crate) fn inner(&self) -> Option<&Arc<Inner>> {

@@ -6,6 +6,8 @@
 mod attribute; // What `#[cache]` makes of a function, and what callers may ask of it.
 #[path = "all/by_name.rs"]
 mod by_name; // Functions cached by name, and their versions.
+#[path = "all/checkpoint.rs"]
+mod checkpoint; // Loops that go on where they were interrupted.
 #[path = "all/conformance.rs"]
 mod conformance; // Every store does what a store must do.
 #[path = "all/explain.rs"]

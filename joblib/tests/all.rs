@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
+/// The command `joblib cache`.
+#[cfg(feature = "cli")]
+#[path = "all/cache_command.rs"]
+mod cache_command;
 /// What a user reads when something is wrong.
 #[path = "all/errors.rs"]
 mod errors;

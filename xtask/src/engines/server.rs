@@ -85,7 +85,10 @@ mod tests {
         // What has ended stays listed as `Z` until whoever adopted it looks.
         let runs = || {
             let status = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-            status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+            status
+                .rsplit(") ")
+                .next()
+                .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
         };
         assert!(runs());
         drop(server);
