@@ -6,6 +6,8 @@
 //! compared.
 
 #[cfg(feature = "bench")]
+mod figure;
+#[cfg(feature = "bench")]
 mod files;
 #[cfg(feature = "bench")]
 mod report;
@@ -13,6 +15,8 @@ mod report;
 mod sample;
 #[cfg(feature = "bench")]
 mod scenario;
+#[cfg(feature = "bench")]
+mod scenes;
 #[cfg(feature = "bench")]
 mod sides;
 #[cfg(feature = "bench")]
@@ -28,7 +32,7 @@ pub(crate) fn run(args: &[String]) -> Result {
 
 /// Everything that is measured, in the order of the report.
 #[cfg(feature = "bench")]
-const AREAS: &[scenario::Area] = &[files::AREA, tasks::AREA];
+const AREAS: &[scenario::Area] = &[files::AREA, scenes::AREA, tasks::AREA];
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
@@ -68,6 +72,7 @@ fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
         if !quick {
             println!("written to {}", report::write(area, &results)?.display());
         }
+        figure::draw(&results, quick)?;
     }
     Ok(())
 }
@@ -88,6 +93,6 @@ mod tests {
     #[test]
     fn an_unknown_area_is_answered_with_the_known_ones() {
         let error = area("flies").err().unwrap().to_string();
-        assert_eq!(error, "`flies` is neither --quick nor one of files, tasks");
+        assert_eq!(error, "`flies` is neither --quick nor one of files, scenes, tasks");
     }
 }

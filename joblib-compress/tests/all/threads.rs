@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
 
 use joblib_compress::conformance::{decode, sample};
 use joblib_compress::{
@@ -126,6 +128,82 @@ fn a_sink_that_fails_between_blocks_is_reported_and_nothing_follows() {
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{failed_before}: {error}");
         }
     }
+}
+
+/// Fails at its second write, and never again.
+struct FailsOnce<'a>(&'a Cell<u64>);
+
+impl Write for FailsOnce<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() == 2 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(data.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What came after a lost piece would make a stream with a hole.
+#[test]
+fn an_error_that_passes_still_ends_the_stream() {
+    let input = noise(4 << 20);
+    for compressor in block_formats() {
+        let writes = Cell::new(0);
+        let options = EncodeOptions::new(compressor.levels().min).threads(2);
+        let mut encoder = compressor.encoder(Box::new(FailsOnce(&writes)), &options).unwrap();
+        let failed = input.chunks(50_000).find_map(|piece| encoder.write_all(piece).err());
+        let name = compressor.name().to_owned();
+        assert!(failed.is_some() && writes.get() == 2, "{name}: {failed:?}");
+        assert!(encoder.flush().is_err() && encoder.finish().is_err(), "{name}");
+        assert_eq!(writes.get(), 2, "{name}: nothing is written after the error");
+    }
+}
+
+/// Counts what it takes.
+struct Counts<'a>(&'a Cell<u64>);
+
+impl Write for Counts<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + data.len() as u64);
+        Ok(data.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whatever the input's length: at most two blocks per thread wait, and one is being gathered.
+#[test]
+fn few_blocks_are_in_memory() {
+    let input = noise(16 << 20);
+    for compressor in block_formats() {
+        let written = Cell::new(0);
+        let options = EncodeOptions::new(compressor.levels().min).threads(2);
+        let mut encoder = compressor.encoder(Box::new(Counts(&written)), &options).unwrap();
+        encoder.write_all(&input).unwrap();
+        let inside = (input.len() as u64).saturating_sub(written.get());
+        // The largest blocks are those of lz4, 1 MiB; noise does not become smaller.
+        assert!(inside <= 6 << 20, "{}: {inside} bytes", compressor.name());
+    }
+}
+
+/// The formats that are cut into blocks here and not by their libraries.
+fn block_formats() -> impl Iterator<Item = Arc<dyn Compressor>> {
+    let ours = |one: &Arc<dyn Compressor>| ["bz2", "gzip", "lz4", "zlib"].contains(&one.name());
+    Registry::builtin().iter().filter(|one| ours(one)).cloned().collect::<Vec<_>>().into_iter()
+}
+
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..len).map(|_| next()).collect()
 }
 
 #[test]
