@@ -3,10 +3,10 @@ use std::io::{self, Read};
 use joblib_compress::conformance::encode;
 use joblib_compress::{DecodeOptions, EncodeOptions, Registry};
 
-const CLAIMED: u64 = 64 << 20;
+const CLAIMED: u64 = 16 << 20;
 const LIMIT: u64 = 1 << 20;
 
-/// A stream of 64 MiB of zeros.
+/// A stream of 16 MiB of zeros.
 fn bomb(compressor: &dyn joblib_compress::Compressor) -> Vec<u8> {
     let mut stream = Vec::new();
     let options = EncodeOptions::new(compressor.levels().min);

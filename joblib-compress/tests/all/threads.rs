@@ -149,7 +149,7 @@ impl Write for FailsOnce<'_> {
 /// What came after a lost piece would make a stream with a hole.
 #[test]
 fn an_error_that_passes_still_ends_the_stream() {
-    let input = noise(4 << 20);
+    let input = noise(8 << 20);
     for compressor in block_formats() {
         let writes = Cell::new(0);
         let options = EncodeOptions::new(compressor.levels().min).threads(2);
@@ -178,7 +178,7 @@ impl Write for Counts<'_> {
 /// Whatever the input's length: at most two blocks per thread wait, and one is being gathered.
 #[test]
 fn few_blocks_are_in_memory() {
-    let input = noise(16 << 20);
+    let input = noise(12 << 20);
     for compressor in block_formats() {
         let written = Cell::new(0);
         let options = EncodeOptions::new(compressor.levels().min).threads(2);
