@@ -1,10 +1,13 @@
 //! Where a call's settings come from: its own arguments, the region around, the environment.
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use joblib_backends::{Backend, NJobs};
+use joblib_backends::{ArrayMode, Backend, NJobs, WorkerOptions};
 
+use crate::wishes::{Prefer, Require, WorkerWishes};
 use crate::{Error, Result, context};
 
 /// Which backend was chosen: by name, or as a value.
@@ -22,6 +25,15 @@ impl fmt::Debug for Choice {
         match self {
             Self::Name(name) => write!(f, "{name:?}"),
             Self::Value(backend) => backend.fmt(f),
+        }
+    }
+}
+
+impl BackendChoice {
+    pub(crate) fn name(&self) -> &str {
+        match &self.0 {
+            Choice::Name(name) => name,
+            Choice::Value(backend) => backend.name(),
         }
     }
 }
@@ -56,6 +68,9 @@ pub(crate) struct Settings {
     pub(crate) backend: Option<BackendChoice>,
     pub(crate) n_jobs: Option<NJobs>,
     pub(crate) verbose: Option<u32>,
+    pub(crate) prefer: Option<Prefer>,
+    pub(crate) require: Option<Require>,
+    pub(crate) workers: WorkerWishes,
 }
 
 impl Settings {
@@ -65,6 +80,9 @@ impl Settings {
             backend: self.backend.or(outer.backend),
             n_jobs: self.n_jobs.or(outer.n_jobs),
             verbose: self.verbose.or(outer.verbose),
+            prefer: self.prefer.or(outer.prefer),
+            require: self.require.or(outer.require),
+            workers: self.workers.or(outer.workers),
         }
     }
 
@@ -77,6 +95,7 @@ impl Settings {
             backend: set("JOBLIB_BACKEND").map(BackendChoice::from),
             n_jobs: number::<i32>("JOBLIB_N_JOBS", set("JOBLIB_N_JOBS"))?.map(NJobs::from),
             verbose: number("JOBLIB_VERBOSE", set("JOBLIB_VERBOSE"))?,
+            ..Self::default()
         })
     }
 }
@@ -139,6 +158,48 @@ impl ParallelConfig {
     /// How much calls print that do not say so themselves.
     pub fn verbose(mut self, verbose: u32) -> Self {
         self.0.verbose = Some(verbose);
+        self
+    }
+
+    /// As [`Parallel::prefer`](crate::Parallel::prefer).
+    pub fn prefer(mut self, prefer: Prefer) -> Self {
+        self.0.prefer = Some(prefer);
+        self
+    }
+
+    /// As [`Parallel::require`](crate::Parallel::require).
+    pub fn require(mut self, require: Require) -> Self {
+        self.0.require = Some(require);
+        self
+    }
+
+    /// As [`Parallel::max_nbytes`](crate::Parallel::max_nbytes).
+    pub fn max_nbytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.0.workers.max_nbytes = Some(bytes.into());
+        self
+    }
+
+    /// As [`Parallel::mmap_mode`](crate::Parallel::mmap_mode).
+    pub fn mmap_mode(mut self, mode: ArrayMode) -> Self {
+        self.0.workers.mmap_mode = Some(mode);
+        self
+    }
+
+    /// As [`Parallel::temp_folder`](crate::Parallel::temp_folder).
+    pub fn temp_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.0.workers.temp_folder = Some(folder.into());
+        self
+    }
+
+    /// As [`Parallel::inner_max_num_threads`](crate::Parallel::inner_max_num_threads).
+    pub fn inner_max_num_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.0.workers.inner_threads = Some(threads);
+        self
+    }
+
+    /// As [`Parallel::worker_options`](crate::Parallel::worker_options).
+    pub fn worker_options(mut self, options: WorkerOptions) -> Self {
+        self.0.workers.options = Some(options);
         self
     }
 

@@ -42,6 +42,16 @@ pub enum Error {
     )]
     NotRepeatable,
 
+    /// Shared memory is required, and this backend has none.
+    #[error(
+        "`require`: workers of the `{backend}` backend do not share our memory (leave the backend \
+         out, or choose `threads`)"
+    )]
+    NoSharedMemory {
+        /// The backend.
+        backend: String,
+    },
+
     /// `pre_dispatch` is no arithmetic expression.
     #[error(
         "`pre_dispatch = {expression:?}` {reason} (expected `all`, a number, or such as `2 * n_jobs`)"

@@ -39,11 +39,14 @@
 //! # Features
 //!
 //! `threads` (default): the thread pool. `processes` (default, effective on Linux): worker processes,
-//! and tasks that can travel to them. Without either, calls run in sequence or on a backend of yours.
+//! and tasks that can travel to them. `progress`: `Parallel::progress` draws a bar. Without the first
+//! two, calls run in sequence or on a backend of yours.
 
 #![deny(unsafe_code)]
 
 mod argument;
+#[cfg(feature = "progress")]
+mod bar;
 mod batch;
 mod batching;
 mod clock;
@@ -52,6 +55,7 @@ mod config;
 mod context;
 mod dispatch;
 mod error;
+mod hook;
 mod ids;
 mod in_place;
 mod macros;
@@ -66,16 +70,21 @@ mod scope;
 mod stream;
 mod task;
 mod watch;
+mod wishes;
 
 pub use config::{BackendChoice, ParallelConfig};
 pub use error::{Error, Result, TaskError, TryError};
-pub use joblib_backends::{Failure, NJobs, cpu_count, register_backend};
+pub use hook::ProgressUpdate;
+pub use joblib_backends::{
+    ArrayMode, Failure, NJobs, WorkerOptions, cpu_count, physical_cpu_count, register_backend,
+};
 pub use parallel::{Parallel, effective_n_jobs};
 pub use portable::Portable;
 pub use pre_dispatch::PreDispatch;
 pub use stream::Results;
 pub use task::{Again, Delayed, Repeatable, Task, Wire, delayed};
 pub use watch::Retries;
+pub use wishes::{Prefer, Require};
 
 /// What the macros expand to; not covered by semver.
 #[doc(hidden)]

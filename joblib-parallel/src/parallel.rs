@@ -1,20 +1,23 @@
 //! The parallel loop and its settings.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use joblib_backends::NJobs;
+use joblib_backends::{ArrayMode, NJobs, WorkerOptions};
 
 use crate::collect::Collected;
 use crate::config::{BackendChoice, Settings};
 use crate::dispatch::{self, Dispatch};
+use crate::hook::{Hook, ProgressUpdate};
 use crate::plan::{self, Plan};
 use crate::pre_dispatch::PreDispatch;
 use crate::progress::{Outline, Progress};
 use crate::scope::scope;
 use crate::stream::{InPlace, Results, Shared, Submit, Window};
 use crate::watch::{Rules, Watch};
+use crate::wishes::{Prefer, Require};
 use crate::{Error, Result, Retries, Task, TaskError, TryError, in_place};
 
 /// A parallel loop: settings, and methods that run tasks with them.
@@ -47,6 +50,9 @@ pub struct Parallel {
     pre_dispatch: PreDispatch,
     watch: Watch,
     total_timeout: Option<Duration>,
+    hook: Option<Hook>,
+    #[cfg(feature = "progress")]
+    progress: bool,
 }
 
 impl Parallel {
@@ -128,6 +134,89 @@ impl Parallel {
     /// 50, else to the standard output.
     pub fn verbose(mut self, verbose: u32) -> Self {
         self.settings.verbose = Some(verbose);
+        self
+    }
+
+    /// Calls `hook` whenever tasks are done, on every backend and with one worker too.
+    ///
+    /// It is called by the thread that took a batch's answers, hence sometimes by several at once and
+    /// out of order, and once more at the end of a loop that came to its end. A panic in it is logged.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let done = Arc::new(AtomicUsize::new(0));
+    /// let seen = Arc::clone(&done);
+    /// let parallel = Parallel::new().n_jobs(2).on_progress(move |update| {
+    ///     seen.fetch_max(update.done, Ordering::Relaxed);
+    /// });
+    /// parallel.run((0..100).map(|i| delayed(move || i)))?;
+    /// assert_eq!(done.load(Ordering::Relaxed), 100);
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn on_progress(mut self, hook: impl Fn(&ProgressUpdate) + Send + Sync + 'static) -> Self {
+        self.hook = Some(Hook::new(hook));
+        self
+    }
+
+    /// Draws a bar with the rate and the time left on the standard error. If that is no terminal, the
+    /// lines of [`verbose(5)`](Self::verbose) take its place. Default: no.
+    #[cfg(feature = "progress")]
+    pub fn progress(mut self, progress: bool) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Which workers to use where neither this loop nor the region around nor the environment chooses
+    /// a backend. A hint: closures stay on threads, and so does everything where there are no worker
+    /// processes. Default: threads.
+    pub fn prefer(mut self, prefer: Prefer) -> Self {
+        self.settings.prefer = Some(prefer);
+        self
+    }
+
+    /// What this loop cannot do without. It goes before a backend that the region around or the
+    /// environment choose, whereupon threads are used (joblib 1.5 then uses one; here the number
+    /// stays), and contradicts a backend given here, which is an error. Default: nothing.
+    pub fn require(mut self, require: Require) -> Self {
+        self.settings.require = Some(require);
+        self
+    }
+
+    /// Arrays of more bytes than this travel to worker processes as memory that both sides map;
+    /// `None`: never. Default: 1 MiB, as joblib 1.5. Heeded by `"processes"` chosen by name, as are the
+    /// other settings of workers.
+    pub fn max_nbytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.settings.workers.max_nbytes = Some(bytes.into());
+        self
+    }
+
+    /// How tasks in worker processes see such arrays. Default: [`ArrayMode::Read`].
+    pub fn mmap_mode(mut self, mode: ArrayMode) -> Self {
+        self.settings.workers.mmap_mode = Some(mode);
+        self
+    }
+
+    /// A folder on whose disk such arrays lie. Default: in memory.
+    pub fn temp_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.workers.temp_folder = Some(folder.into());
+        self
+    }
+
+    /// How many threads each worker process may use, for loops inside of tasks and in libraries; see
+    /// [`WorkerOptions::inner_max_num_threads`].
+    pub fn inner_max_num_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.settings.workers.inner_threads = Some(threads);
+        self
+    }
+
+    /// Everything else about worker processes: what they do first, how many tasks, how much memory and
+    /// how much idle time they have. The four settings above go before what stands here.
+    pub fn worker_options(mut self, options: WorkerOptions) -> Self {
+        self.settings.workers.options = Some(options);
         self
     }
 
@@ -224,7 +313,7 @@ impl Parallel {
     ///
     /// [`Error::Backend`] as for [`run`](Self::run), [`Error::BadVariable`].
     pub fn effective_n_jobs(&self) -> Result<usize> {
-        Ok(plan::resolve(self.settings.clone())?.1.n_jobs())
+        Ok(plan::resolve(self.settings.clone(), true)?.1.n_jobs())
     }
 
     /// Starts the tasks and gives their results in order, one by one, while later tasks run.
@@ -356,7 +445,7 @@ impl Parallel {
 
     /// Checks all settings, before any task begins.
     fn prepare<T: Task>(&self, tasks: &impl Iterator<Item = T>, keep_going: bool) -> Result<Ready> {
-        let (settings, plan) = plan::resolve(self.settings.clone())?;
+        let (settings, plan) = plan::resolve(self.settings.clone(), T::portable().is_some())?;
         let n_jobs = plan.n_jobs();
         let ahead = self.pre_dispatch.batches(n_jobs)?;
         let mut dispatch = Dispatch {
@@ -377,8 +466,24 @@ impl Parallel {
                 dispatch.window = ahead.min(NonZeroUsize::new(n_jobs).unwrap_or(NonZeroUsize::MIN));
             }
         }
-        let progress = Self::progress(&settings, &plan, ahead, tasks.size_hint());
+        let progress = self.outline(&settings, &plan, ahead, tasks.size_hint());
         Ok(Ready { plan, dispatch, progress })
+    }
+
+    /// How much to print, and the bar if one is wanted and can be seen.
+    #[cfg(feature = "progress")]
+    fn shown(&self, verbose: u32) -> (u32, Option<Hook>) {
+        /// The cadence of the lines that stand in for the bar.
+        const LINES: u32 = 5;
+        match self.progress.then(crate::bar::hook) {
+            Some(None) => (verbose.max(LINES), None),
+            bar => (verbose, bar.flatten()),
+        }
+    }
+
+    #[cfg(not(feature = "progress"))]
+    fn shown(&self, verbose: u32) -> (u32, Option<Hook>) {
+        (verbose, None)
     }
 
     fn fixed_size(&self) -> Result<Option<NonZeroUsize>> {
@@ -388,16 +493,22 @@ impl Parallel {
         }
     }
 
-    /// `None` for a call that prints nothing.
-    fn progress(
+    /// `None` for a call that nobody wants to be told of.
+    fn outline(
+        &self,
         settings: &Settings,
         plan: &Plan,
         ahead: NonZeroUsize,
         (least, most): (usize, Option<usize>),
     ) -> Option<Progress> {
-        let verbose = settings.verbose.filter(|verbose| *verbose > 0)?;
+        let (verbose, bar) = self.shown(settings.verbose.unwrap_or(0));
+        let hooks: Vec<_> = self.hook.clone().into_iter().chain(bar).collect();
+        if verbose == 0 && hooks.is_empty() {
+            return None;
+        }
         let progress = Progress::new(Outline {
             verbose,
+            hooks,
             n_jobs: settings.n_jobs.unwrap_or(NJobs::from(1)).to_string(),
             total: most.filter(|most| *most == least),
             pre_dispatch: ahead.get(),

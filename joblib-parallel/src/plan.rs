@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use joblib_backends::{Backend, NJobs, backend_by_name, cpu_count, inside_worker};
+use joblib_backends::{
+    Backend, NJobs, backend_by_name, backend_by_name_with, cpu_count, inside_worker, worker_cores,
+};
 
-use crate::Result;
 use crate::config::{BackendChoice, Choice, Settings};
 use crate::context::{self, Level, Nesting};
+use crate::wishes::{Prefer, Require, WorkerWishes};
+use crate::{Error, Result};
 
 /// The decision for one call.
 #[derive(Debug)]
@@ -58,24 +61,58 @@ impl Plan {
     }
 }
 
-/// Settings in force for a call with these `arguments`, and where it runs.
-pub(crate) fn resolve(arguments: Settings) -> Result<(Settings, Plan)> {
+/// Settings in force for a call with these `arguments`, and where it runs. `portable`: its tasks can
+/// leave the process.
+pub(crate) fn resolve(arguments: Settings, portable: bool) -> Result<(Settings, Plan)> {
+    let chosen = arguments.backend.is_some();
     let context = context::current();
     let mut settings = arguments.or(context.settings);
     if context.nesting.is_none() && !inside_worker() {
         settings = settings.or(Settings::from_environment(|name| std::env::var(name).ok())?);
     }
     let n_jobs = settings.n_jobs.unwrap_or(NJobs::from(1));
-    let backend = settings.backend.clone();
-    let plan = match (&context.nesting, inside_worker()) {
-        (None, false) => outermost(backend, n_jobs)?,
-        (Some(nesting), false) => nested(backend, n_jobs, nesting.level())?,
-        (_, true) => nested(backend, n_jobs, None)?,
+    let backend = match settings.backend.clone() {
+        Some(backend) if !lacks_memory(&settings, &backend) => Some(backend),
+        Some(backend) if chosen => {
+            return Err(Error::NoSharedMemory { backend: backend.name().to_owned() });
+        }
+        // A region or the environment chose it: what the call cannot do without goes before that.
+        Some(_) => None,
+        None => preferred(&settings, portable),
+    };
+    let plan = match (&context.nesting, worker_cores()) {
+        (None, None) => outermost(backend, n_jobs, &settings.workers)?,
+        (Some(nesting), None) => nested(backend, n_jobs, nesting.level())?,
+        (None, Some(cores)) => in_worker(backend, n_jobs, cores.get())?,
+        (Some(nesting), Some(_)) => nested(backend, n_jobs, nesting.level())?,
     };
     Ok((settings, plan))
 }
 
-fn outermost(backend: Option<BackendChoice>, requested: NJobs) -> Result<Plan> {
+/// True if a call that requires shared memory would not have it there. What was registered is not
+/// started to find out.
+fn lacks_memory(settings: &Settings, backend: &BackendChoice) -> bool {
+    settings.require == Some(Require::SharedMemory)
+        && match &backend.0 {
+            Choice::Value(backend) => !backend.capabilities().shared_memory,
+            Choice::Name(name) => !matches!(canonical(name), "threads" | "sequential"),
+        }
+}
+
+/// The backend where nobody chose one. Tasks that cannot leave the process do not.
+fn preferred(settings: &Settings, portable: bool) -> Option<BackendChoice> {
+    let processes = settings.prefer == Some(Prefer::Processes)
+        && settings.require.is_none()
+        && portable
+        && cfg!(all(feature = "processes", target_os = "linux"));
+    processes.then(|| BackendChoice::from("processes"))
+}
+
+fn outermost(
+    backend: Option<BackendChoice>,
+    requested: NJobs,
+    workers: &WorkerWishes,
+) -> Result<Plan> {
     let name = match backend {
         Some(BackendChoice(Choice::Value(backend))) => {
             return Ok(Plan::On(Workers::of(backend, requested)?));
@@ -88,7 +125,22 @@ fn outermost(backend: Option<BackendChoice>, requested: NJobs) -> Result<Plan> {
     if canonical(&name) == "sequential" || (one && is_local(&name)) {
         return Ok(Plan::InPlace);
     }
-    Ok(Plan::On(Workers::of(backend_by_name(&name, requested)?, requested)?))
+    let backend = backend_by_name_with(&name, requested, &workers.clone().options())?;
+    Ok(Plan::On(Workers::of(backend, requested)?))
+}
+
+/// A call made by a task of a worker process that may use `cores`: on threads.
+fn in_worker(backend: Option<BackendChoice>, requested: NJobs, cores: usize) -> Result<Plan> {
+    let n_jobs = requested.resolve(cpu_count())?.get().min(cores);
+    let sequential = matches!(&backend, Some(choice) if canonical(choice.name()) == "sequential");
+    if n_jobs == 1 || sequential || !cfg!(feature = "threads") {
+        return nested(backend, requested, None);
+    }
+    let asked = NJobs::from(i32::try_from(n_jobs).unwrap_or(i32::MAX));
+    match backend {
+        Some(BackendChoice(Choice::Value(_))) => nested(backend, asked, None),
+        _ => Ok(Plan::On(Workers::of(backend_by_name("threads", asked)?, asked)?)),
+    }
 }
 
 /// A call made by a task: never more workers than the call around has.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::clock::Start;
+use crate::hook::{Hook, ProgressUpdate};
 
 /// Above this, every completion is reported.
 const EVERY_COMPLETION: u32 = 10;
@@ -16,8 +17,9 @@ const TO_STDOUT: u32 = 50;
 /// What is known beforehand.
 #[derive(Clone, Debug)]
 pub(crate) struct Outline {
-    /// At least 1: nothing is built for a call that prints nothing.
     pub(crate) verbose: u32,
+    /// Whom to tell besides.
+    pub(crate) hooks: Vec<Hook>,
     /// As asked for, such as `-1`.
     pub(crate) n_jobs: String,
     /// The number of tasks, if the input knows it.
@@ -56,7 +58,9 @@ impl Progress {
     }
 
     pub(crate) fn started(&self, backend: &str, workers: usize) {
-        self.say(&format!("Using backend {backend} with {workers} concurrent workers."));
+        if self.outline.verbose > 0 {
+            self.say(&format!("Using backend {backend} with {workers} concurrent workers."));
+        }
     }
 
     pub(crate) fn dispatched(&self, tasks: usize) {
@@ -73,6 +77,10 @@ impl Progress {
         let done = before + tasks;
         let dispatched = self.dispatched.load(Relaxed);
         let Outline { verbose, total, pre_dispatch, .. } = self.outline;
+        self.tell(done, false);
+        if verbose == 0 {
+            return;
+        }
         if !self.exhausted.load(Relaxed) {
             let seen = self.seen.fetch_max(dispatched, Relaxed);
             if is_due(verbose, seen, dispatched) {
@@ -85,7 +93,24 @@ impl Progress {
 
     /// All is done.
     pub(crate) fn finished(&self) {
+        self.tell(self.done.load(Relaxed), true);
+        if self.outline.verbose == 0 {
+            return;
+        }
         self.say(&finished(self.done.load(Relaxed), self.outline.total, self.elapsed()));
+    }
+
+    /// Tells the hooks.
+    fn tell(&self, done: usize, finished: bool) {
+        if self.outline.hooks.is_empty() {
+            return;
+        }
+        let dispatched = self.dispatched.load(Relaxed);
+        let over = finished || self.exhausted.load(Relaxed);
+        let total = if over { Some(dispatched) } else { self.outline.total };
+        let elapsed = self.elapsed();
+        let update = ProgressUpdate { done, dispatched, total, elapsed, finished };
+        self.outline.hooks.iter().for_each(|hook| hook.call(&update));
     }
 
     fn elapsed(&self) -> Duration {
@@ -246,7 +271,13 @@ mod tests {
     fn a_call_reports_from_start_to_end() {
         use std::sync::Mutex;
         static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-        let outline = Outline { verbose: 11, n_jobs: "-1".into(), total: Some(3), pre_dispatch: 2 };
+        let outline = Outline {
+            verbose: 11,
+            hooks: Vec::new(),
+            n_jobs: "-1".into(),
+            total: Some(3),
+            pre_dispatch: 2,
+        };
         let progress = Progress::printing(outline, |verbose, line| {
             assert_eq!(verbose, 11);
             LINES.lock().unwrap().push(line.to_owned());

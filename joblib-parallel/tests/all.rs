@@ -26,6 +26,10 @@ mod properties;
 #[cfg(feature = "threads")]
 #[path = "all/run.rs"]
 mod run;
+/// What a call wishes of workers, and who is told how far it is.
+#[cfg(feature = "threads")]
+#[path = "all/settings.rs"]
+mod settings;
 /// Results one by one.
 #[path = "all/stream.rs"]
 mod stream;

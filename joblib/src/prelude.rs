@@ -1,6 +1,6 @@
 //! What most programs need: `use joblib::prelude::*;`.
 
 pub use crate::{
-    DumpOptions, LoadOptions, MappedArray, Memory, MmapMode, Parallel, ParallelConfig, Shared,
-    cache, code, cpu_count, delayed, dump, dump_to, effective_n_jobs, load, load_from,
+    DumpOptions, LoadOptions, MappedArray, Memory, MmapMode, Parallel, ParallelConfig, Retries,
+    Shared, cache, code, cpu_count, delayed, dump, dump_to, effective_n_jobs, load, load_from,
 };
