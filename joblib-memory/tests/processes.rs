@@ -79,8 +79,27 @@ fn child() {
                 assert_eq!(found, [found[0]; 10_000]);
             }
         }
+        "storm" => {
+            let memory = Memory::new(std::env::var_os(FOLDER).unwrap());
+            let f = memory.cache("storm", |x: &u32| big(*x));
+            println!("ready");
+            for round in std::process::id().. {
+                let x = round % 7;
+                assert_eq!(f.call(&x), big(x));
+                if round % 3 == 0
+                    && let Some(entry) = f.entries().unwrap().first()
+                {
+                    memory.forget(&entry.id).unwrap();
+                }
+            }
+        }
         role => panic!("unknown role {role}"),
     }
+}
+
+/// Some pages, so that writing them takes a while.
+fn big(x: u32) -> Vec<u64> {
+    vec![u64::from(x); 20_000]
 }
 
 fn id(number: u128) -> CallId {
@@ -190,4 +209,43 @@ fn run_together(role: &str, count: usize, folder: &Path) -> Vec<String> {
         lines.extend(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned));
     }
     lines
+}
+
+/// Three writers at a time, 500 of them killed at moments of nobody's choice.
+#[cfg(target_os = "linux")]
+#[test]
+fn killed_writers_leave_whole_entries_and_nothing_else() {
+    const KILLS: u32 = 500;
+    let folder = tempfile::tempdir().unwrap();
+    let mut writers: Vec<Child> = (0..3).map(|_| start("storm", folder.path())).collect();
+    for kill in 0..KILLS {
+        let writer = &mut writers[kill as usize % 3];
+        wait_for("ready", writer);
+        // Spread over the time a few calls take.
+        std::thread::sleep(std::time::Duration::from_micros(u64::from(kill * 7919 % 3000)));
+        writer.kill().unwrap();
+        let died_of_the_signal = writer.wait().unwrap().code().is_none();
+        assert!(died_of_the_signal, "a writer failed by itself");
+        *writer = start("storm", folder.path());
+    }
+    for mut writer in writers {
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+    }
+    let memory = Memory::new(folder.path());
+    let verified = memory.verify().unwrap();
+    assert!(verified.damaged.is_empty(), "{:?}", verified.damaged);
+    let code = memory.entries().unwrap().first().map(|entry| entry.id.code.to_string());
+    if let Some(code) = code {
+        for file in std::fs::read_dir(folder.path().join("joblib/storm").join(code)).unwrap() {
+            let name = file.unwrap().file_name();
+            assert!(name.to_str().unwrap().ends_with(".jbl"), "{name:?} was left");
+        }
+    }
+    // No claim has survived its holder: nobody waits here.
+    let f = memory.cache("storm", |x: &u32| big(*x));
+    for x in 0..7 {
+        assert_eq!(f.call(&x), big(x));
+        assert_eq!(f.recompute(&x), big(x));
+    }
 }
