@@ -86,6 +86,11 @@ fn read(stored: Stored) -> Vec<u8> {
             bytes
         }
         Stored::Bytes(bytes) => bytes.to_vec(),
+        Stored::Stream(mut stream) => {
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).unwrap();
+            bytes
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! An entry's bytes: the result, then its metadata; both in one stream of its compressor if the
 //! memory compresses.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::PathBuf;
@@ -8,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use joblib_compress::{DecodeOptions, Registry};
-use joblib_persist::{LoadOptions, dump_to, load_from, seek_last};
+use joblib_persist::{ErrorKind, LoadOptions, dump_to, load_from, seek_last};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::Metadata;
 use crate::options::Options;
-use crate::store::Stored;
+use crate::store::{Stored, StoredStream};
 use crate::{CallId, Error, Result};
 
 /// Files up to this size are read in one piece, which saves system calls; from larger ones, arrays
@@ -68,6 +69,8 @@ pub(crate) enum Content {
     Bytes(Arc<[u8]>),
     /// A file of which the arrays are read straight into their memory, or mapped.
     File(File, PathBuf),
+    /// What is fetched while it is read.
+    Stream(RefCell<StoredStream>),
 }
 
 impl Content {
@@ -81,6 +84,7 @@ impl Content {
                 Ok(Self::Bytes(content.into()))
             }
             Stored::File { file, path, .. } => Ok(Self::File(file, path)),
+            Stored::Stream(stream) => Ok(Self::Stream(RefCell::new(stream))),
         }
     }
 
@@ -89,6 +93,7 @@ impl Content {
         match self {
             Self::Bytes(bytes) => load_from(&bytes[..]),
             Self::File(_, path) => LoadOptions::new().mmap_mode(options.mmap_mode).load(path),
+            Self::Stream(stream) => return value_in(&mut stream.borrow_mut(), id),
         }
         .map_err(|error| Error::damaged(id, error))
     }
@@ -98,6 +103,7 @@ impl Content {
         match self {
             Self::Bytes(bytes) => metadata_in(Cursor::new(bytes), false),
             Self::File(file, _) => metadata_in(BufReader::new(file), false),
+            Self::Stream(stream) => metadata_in(BufReader::new(&mut *stream.borrow_mut()), false),
         }
         .and_then(|found| found.ok_or_else(|| "it does not end with metadata".into()))
         .map_err(|error| Error::damaged(id, error))
@@ -112,6 +118,8 @@ impl Content {
         let took: Result<Option<Took>, _> = match self {
             Self::Bytes(bytes) => metadata_in(Cursor::new(bytes), true),
             Self::File(file, _) => metadata_in(BufReader::with_capacity(1024, file), true),
+            // Two requests more, which is not cheap.
+            Self::Stream(_) => return None,
         };
         took.ok().flatten().map(|took| took.duration)
     }
@@ -129,6 +137,16 @@ pub(crate) fn verify(stored: Stored, id: &CallId) -> Result<()> {
     content.metadata::<Metadata>(id).map(drop)
 }
 
+/// The result in a stream. That this cannot be read does not mean that it is damaged.
+fn value_in<T: DeserializeOwned>(stream: &mut StoredStream, id: &CallId) -> Result<T> {
+    let reading = |source| Error::Store { action: "reading", id: Box::new(id.clone()), source };
+    stream.rewind().map_err(|error| reading(error.into()))?;
+    load_from(BufReader::new(stream)).map_err(|error| match error.kind() {
+        ErrorKind::Io { .. } => reading(error.into()),
+        _ => Error::damaged(id, error),
+    })
+}
+
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The last value of an entry. With `cheaply`, nothing if all of it would have to be decompressed.
@@ -138,6 +156,7 @@ fn metadata_in<M: DeserializeOwned>(
 ) -> Result<Option<M>, AnyError> {
     let registry = Registry::global();
     let mut head = vec![0; registry.longest_magic()];
+    reader.rewind()?;
     let length = reader.read(&mut head)?;
     if registry.by_magic(&head[..length])?.is_none() {
         seek_last(&mut reader)?;

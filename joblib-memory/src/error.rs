@@ -45,6 +45,24 @@ pub enum Error {
         source: Box<dyn StdError + Send + Sync>,
     },
 
+    /// The service behind a store failed.
+    #[error("the cache in `{url}` cannot be used")]
+    Service {
+        /// The URL of the store.
+        url: String,
+        /// What was being done, and what the service reported.
+        source: io::Error,
+    },
+
+    /// The address of a store is none.
+    #[error("`{url}` is no address of a store: {problem}")]
+    Address {
+        /// The address.
+        url: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+
     /// A result could not be turned into bytes.
     #[error("the result of {id} cannot be stored")]
     Encode {

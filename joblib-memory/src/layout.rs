@@ -90,6 +90,43 @@ impl Layout {
     }
 }
 
+/// Names of objects, where there are no folders: the same as those of files, so that a folder copied
+/// to a bucket is a store there.
+#[cfg(feature = "cloud")]
+pub(crate) mod keys {
+    use super::{ENTRY_SUFFIX, Name, ROOT, escape, read_file, read_folder};
+    use crate::{CallId, Function};
+
+    /// What the names of all entries begin with, or those of one function and the ones nested in it.
+    pub(crate) fn folder(function: Option<&Function>) -> String {
+        let components = function.map(Function::components).unwrap_or_default();
+        let names = components.into_iter().map(escape);
+        std::iter::once(ROOT.to_owned()).chain(names).collect::<Vec<_>>().join("/")
+    }
+
+    /// The name of an entry.
+    pub(crate) fn entry(id: &CallId) -> String {
+        format!("{}/{}/{}{ENTRY_SUFFIX}", folder(Some(&id.function)), id.code, id.arguments)
+    }
+
+    /// The call whose entry has this name; nothing if it is none of ours.
+    pub(crate) fn read(key: &str) -> Option<CallId> {
+        let mut parts = key.split('/');
+        if parts.next() != Some(ROOT) {
+            return None;
+        }
+        let Name::Entry(arguments) = read_file(parts.next_back()?) else { return None };
+        let Name::Code(code) = read_folder(parts.next_back()?) else { return None };
+        let components = parts.map(|part| match read_folder(part) {
+            Name::Component(component) => Some(component),
+            _ => None,
+        });
+        let components: Vec<String> = components.collect::<Option<_>>()?;
+        let function = Function::new(&components.join("::"));
+        (!components.is_empty()).then_some(CallId { function, code, arguments })
+    }
+}
+
 /// What a name in the store stands for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Name {
@@ -235,6 +272,19 @@ mod tests {
             let name = escape(&component);
             prop_assert_eq!(read_folder(&name), Name::Component(component));
             prop_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-~%".contains(&b)));
+        }
+
+        #[test]
+        #[cfg(feature = "cloud")]
+        fn every_call_has_its_own_key(path in ".{0,60}", code: u128, arguments: u128) {
+            let id = CallId {
+                function: Function::new(&path),
+                code: Digest::from_u128(code),
+                arguments: Digest::from_u128(arguments),
+            };
+            let key = keys::entry(&id);
+            prop_assert!(Layout::new(Path::new("")).entry(&id) == Path::new(&key), "{}", key);
+            prop_assert_eq!(keys::read(&key), Some(id));
         }
 
         #[test]

@@ -36,7 +36,8 @@
 //! # Features
 //!
 //! `mmap` (on by default): results that are mapped instead of read. Compressors are features of
-//! [`joblib_persist`]. `conformance`: the test-suite
+//! [`joblib_persist`]. `cloud`: stores in S3, Google Cloud Storage, Azure and on WebDAV servers, by
+//! URL. `conformance`: the test-suite
 //! every [`Store`] must pass; it is not covered by semver.
 
 #![deny(unsafe_code)]
@@ -94,8 +95,11 @@ pub use memory::Memory;
 pub use metadata::Metadata;
 pub use outcome::{Outcome, Whole};
 pub use shelved::Shelved;
+#[cfg(feature = "cloud")]
+pub use store::CloudStore;
 pub use store::{
-    Claim, EntryInfo, FolderStore, HeldClaim, InMemoryStore, Store, Stored, WriteEntry,
+    Claim, EntryInfo, FolderStore, HeldClaim, InMemoryStore, Store, StoreFactory, Stored,
+    StoredStream, WriteEntry, open_store, register_store,
 };
 
 /// What the attributes expand to. Not covered by semver.

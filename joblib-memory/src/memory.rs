@@ -76,6 +76,34 @@ impl Memory {
         MemoryBuilder::new(store, Some(location.as_ref().to_owned()))
     }
 
+    /// The memory in the store at `url`: as [`new`](Self::new) for a path and `file:///…`,
+    /// `memory://name` for one in this process, `s3://bucket/prefix`, `gs://…`, `az://…` and
+    /// `http(s)://…` with the feature `cloud`, and what [`register_store`](crate::register_store)
+    /// was told. [`open_store`](crate::open_store) is for a memory with options.
+    ///
+    /// A service is not asked anything before the first call. If it fails then, results are
+    /// computed, and a warning says why.
+    ///
+    /// ```
+    /// use joblib_memory::Memory;
+    ///
+    /// let memory = Memory::open("memory://results")?; // or "s3://bucket/results"
+    /// let square = memory.cache("square", |x: &f64| x * x);
+    /// assert_eq!(square.call(&3.0), 9.0);
+    /// assert!(square.is_cached(&3.0));
+    /// # Ok::<(), joblib_memory::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open_store`](crate::open_store).
+    pub fn open(url: &str) -> Result<Self> {
+        match crate::store::folder(url)? {
+            Some(folder) => Ok(Self::new(folder)),
+            None => Ok(Self::with_store(crate::store::open_store(url)?).build()),
+        }
+    }
+
     /// A memory over any store.
     #[must_use]
     pub fn with_store(store: impl Store + 'static) -> MemoryBuilder {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
+#[path = "all/addresses.rs"]
+mod addresses; // Stores by URL.
 #[path = "all/attribute.rs"]
 mod attribute; // What `#[cache]` makes of a function, and what callers may ask of it.
 #[path = "all/by_name.rs"]

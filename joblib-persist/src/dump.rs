@@ -10,6 +10,7 @@ use crate::error::{Action, Error, ErrorKind, Result};
 use crate::file::NewFile;
 use crate::file_format::FileFormat;
 use crate::frame_sink::{FrameSink, Output, Plain};
+use crate::location::Location;
 use crate::pickle::{self, Protocol};
 use crate::ser::Encoder;
 
@@ -131,6 +132,9 @@ impl DumpOptions {
 
     /// Writes `value` with its arrays to the file at `path`.
     ///
+    /// A `path` may also be a URL: `file:///…`, and with the feature `cloud` that of an object,
+    /// such as `s3://bucket/model.jbl.zst`, which appears in one step, too.
+    ///
     /// The file gets the permissions of any new file. It is written under a temporary name in
     /// the same folder and then renamed; through a symbolic link, the file behind it is
     /// replaced. What is no file (a pipe, a device) is written to directly.
@@ -143,7 +147,7 @@ impl DumpOptions {
     /// value. The error names the file.
     pub fn dump<T: Serialize + ?Sized>(&self, value: &T, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        self.dump_file(value, path).map_err(|error| error.in_file(Action::Dumping, path))
+        self.dump_at(value, path).map_err(|error| error.in_file(Action::Dumping, path))
     }
 
     /// Writes `value` with its arrays to `writer`, and gives it back.
@@ -158,6 +162,28 @@ impl DumpOptions {
         self.write(value, &mut output, None)?;
         output.flush().map_err(|source| Error::io("writing", source))?;
         Ok(writer)
+    }
+
+    fn dump_at<T: Serialize + ?Sized>(&self, value: &T, path: &Path) -> Result<()> {
+        match Location::of(path).map_err(|source| Error::io("reading the address", source))? {
+            Location::File(path) => self.dump_file(value, &path),
+            Location::Url(url) => self.dump_object(value, url),
+        }
+    }
+
+    #[cfg(feature = "cloud")]
+    fn dump_object<T: Serialize + ?Sized>(&self, value: &T, url: &str) -> Result<()> {
+        use crate::cloud::{Bucket, WriteMode};
+        let object = Bucket::open(url).map_err(|e| Error::io("opening the address", e))?;
+        let mut output = Plain(object.write("", WriteMode::Replace));
+        self.write(value, &mut output, Some(Path::new(url)))?;
+        let finished = output.0.finish();
+        finished.map(drop).map_err(|source| Error::io("putting the object into place", source))
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    fn dump_object<T: Serialize + ?Sized>(&self, _value: &T, _url: &str) -> Result<()> {
+        Err(Error::io("opening the address", crate::location::unsupported()))
     }
 
     fn dump_file<T: Serialize + ?Sized>(&self, value: &T, path: &Path) -> Result<()> {

@@ -52,7 +52,8 @@
 //!
 //! `mmap` (default): maps behind [`MappedArray`]; without it such arrays are loaded. `zlib` and
 //! `gzip` (default), `bz2`, `lzma`, `xz`, `lz4`, `zstd`: compressors, as in
-//! [`joblib_compress`].
+//! [`joblib_compress`]. `cloud`: [`dump`] and [`load`] also take `s3://`, `gs://`, `az://` and
+//! `http(s)://` URLs, streaming; about a hundred crates more, so only where it is wanted.
 
 #![deny(unsafe_code)]
 
@@ -60,6 +61,8 @@
 compile_error!("files are little-endian, and arrays are written as they lie in memory");
 
 pub mod array;
+#[cfg(feature = "cloud")]
+pub mod cloud;
 mod de;
 mod dump;
 mod error;
@@ -70,6 +73,7 @@ mod frame_sink;
 mod frame_source;
 mod inspect;
 mod load;
+mod location;
 mod mapped;
 pub mod message;
 mod pickle;
@@ -87,3 +91,9 @@ pub use load::{LoadOptions, load, load_from, seek_last};
 pub use mapped::{MappedArray, MmapMode};
 
 pub use joblib_compress::Compression;
+
+/// For the other crates of joblib. Not covered by semver.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::location::file_of_url;
+}

@@ -13,6 +13,7 @@ use crate::file::FileInput;
 use crate::format::MAGIC;
 use crate::format::envelope::{FOOTER_LEN, Footer};
 use crate::frame_source::{FrameSource, Input, Plain, Reading};
+use crate::location::Location;
 use crate::mapped::{Map, MmapMode};
 
 /// How much decompressed data is read at a time.
@@ -176,6 +177,9 @@ impl LoadOptions {
 
     /// Reads the value in the file at `path`, compressed or not, whatever its name.
     ///
+    /// A `path` may also be a URL: `file:///…`, and with the feature `cloud` that of an object,
+    /// such as `s3://bucket/model.jbl.zst`, whose arrays are read and never mapped.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`] if the file cannot be read. [`ErrorKind::Foreign`] and
@@ -186,7 +190,7 @@ impl LoadOptions {
     /// [place](Error::place) in the value. The error names the file.
     pub fn load<T: DeserializeOwned>(&self, path: impl AsRef<Path>) -> Result<T> {
         let path = path.as_ref();
-        self.load_file(path).map_err(|error| error.in_file(Action::Loading, path))
+        self.load_at(path).map_err(|error| error.in_file(Action::Loading, path))
     }
 
     /// Reads one value from `reader`, and not a byte that is not the value's.
@@ -203,6 +207,25 @@ impl LoadOptions {
             return self.read(&mut Plain(whole));
         }
         self.read_compressed(Box::new(BufReader::new(&mut whole)))
+    }
+
+    fn load_at<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
+        match Location::of(path).map_err(|source| Error::io("reading the address", source))? {
+            Location::File(path) => self.load_file(&path),
+            Location::Url(url) => self.load_object(url),
+        }
+    }
+
+    #[cfg(feature = "cloud")]
+    fn load_object<T: DeserializeOwned>(&self, url: &str) -> Result<T> {
+        self.warn_of("is not a file", Path::new(url));
+        let object = crate::cloud::Bucket::open(url).and_then(|bucket| bucket.read(""));
+        self.load_from(object.map_err(|source| Error::io("opening the address", source))?)
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    fn load_object<T: DeserializeOwned>(&self, _url: &str) -> Result<T> {
+        Err(Error::io("opening the address", crate::location::unsupported()))
     }
 
     fn load_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {

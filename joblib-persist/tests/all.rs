@@ -42,6 +42,15 @@ mod mapped;
 #[path = "all/maps.rs"]
 mod maps;
 
+/// URLs instead of paths, as far as they need no service.
+#[path = "all/locations.rs"]
+mod locations;
+
+/// Objects as values are dumped to and loaded from, in the memory of this process.
+#[cfg(feature = "cloud")]
+#[path = "all/cloud.rs"]
+mod cloud;
+
 /// Files of earlier versions are read by every later one.
 #[path = "all/fixtures.rs"]
 mod fixtures;

@@ -53,6 +53,7 @@ fn thorough() -> Result<Vec<Step>> {
             "tests without features",
             each_crate(|package| format!("cargo test -p {package} --no-default-features"))?,
         ),
+        lines("remote stores against server programs", ["cargo xtask servers"]),
         Step { about: "the example, twice alike".to_owned(), work: Work::SameTwice(example) },
     ])
 }

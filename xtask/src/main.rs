@@ -13,6 +13,7 @@ mod compat;
 mod engines;
 mod fuzz;
 mod python;
+mod servers;
 mod test;
 mod tidy;
 mod workspace;
@@ -35,6 +36,7 @@ const TASKS: &[Task] = &[
         "our files read by other programs and theirs by us (--full: every version of joblib)",
         compat::run,
     ),
+    ("servers", "tests of remote stores against server programs on the loopback", servers::run),
     (
         "bench",
         "ratios to Python joblib, numpy and plain I/O (--quick: small, nothing kept)",

@@ -1,5 +1,8 @@
 //! Where results lie.
 
+mod address;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod folder;
 mod in_memory;
 #[cfg(any(test, not(target_os = "linux")))]
@@ -11,11 +14,15 @@ mod unnamed;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub(crate) use address::folder;
+pub use address::{StoreFactory, open_store, register_store};
+#[cfg(feature = "cloud")]
+pub use cloud::CloudStore;
 pub use folder::FolderStore;
 pub use in_memory::InMemoryStore;
 
@@ -105,6 +112,40 @@ pub enum Stored {
     },
     /// Bytes in memory.
     Bytes(Arc<[u8]>),
+    /// What comes from elsewhere piece by piece, at its beginning.
+    Stream(StoredStream),
+}
+
+/// The bytes of an entry that is too large to be fetched before it is read.
+pub struct StoredStream(Box<dyn ReadSeek>);
+
+trait ReadSeek: Read + Seek + Send {}
+
+impl<R: Read + Seek + Send> ReadSeek for R {}
+
+impl StoredStream {
+    /// The entry in `reader`, which is at its beginning.
+    pub fn new(reader: impl Read + Seek + Send + 'static) -> Self {
+        Self(Box::new(reader))
+    }
+}
+
+impl Read for StoredStream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
+    }
+}
+
+impl Seek for StoredStream {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl fmt::Debug for StoredStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredStream").finish_non_exhaustive()
+    }
 }
 
 /// What a list says about an entry.

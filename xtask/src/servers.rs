@@ -1,0 +1,125 @@
+//! `cargo xtask servers`: the tests of remote stores, against real server programs on the loopback.
+
+mod process;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use self::process::Server;
+use crate::{Result, python, workspace};
+
+/// How long the tests of one service may take.
+const TESTS: Duration = Duration::from_secs(900);
+
+const AZURITE: &str = "azurite@3.37.0";
+
+/// A service, and how to have it here.
+struct Service {
+    about: &'static str,
+    start: fn() -> Result<Running>,
+}
+
+/// A server that runs, and what the tests have to be told.
+struct Running {
+    server: Server,
+    bucket: &'static str,
+    variables: Vec<(&'static str, String)>,
+}
+
+const SERVICES: &[Service] = &[
+    Service { about: "S3 (moto)", start: moto },
+    Service { about: "Azure (Azurite)", start: azurite },
+];
+
+pub(crate) fn run(_: &[String]) -> Result {
+    for service in SERVICES {
+        println!("== {}", service.about);
+        match (service.start)() {
+            Ok(running) => test(running)?,
+            Err(error) => println!("   skipped: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// Runs the tests with a server, which is stopped whatever becomes of them.
+fn test(running: Running) -> Result {
+    let line = "test --quiet --package joblib-memory --features cloud --test cloud";
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(line.split(' ')).current_dir(workspace::root()).stdin(Stdio::null());
+    command.env("JOBLIB_TEST_SERVICE", running.bucket).envs(running.variables);
+    println!("   $ cargo {line}");
+    let ended = process::run(&mut command, TESTS)?;
+    drop(running.server);
+    if ended { Ok(()) } else { Err(format!("the tests failed: cargo {line}").into()) }
+}
+
+/// moto's server for S3, which also is how Google's S3-compatible endpoint is spoken to.
+fn moto() -> Result<Running> {
+    let interpreter = python::environment("requirements-servers")?;
+    let port = process::free_port()?;
+    let mut command = Command::new(interpreter);
+    command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+    let server = Server::start(command, "moto", port)?;
+    let created = process::request(port, "PUT /joblib-test HTTP/1.1", &[])?;
+    if !created.starts_with("HTTP/1.1 200") {
+        return Err(format!("moto did not make a bucket: {created}").into());
+    }
+    let variables = vec![
+        ("AWS_ENDPOINT", format!("http://127.0.0.1:{port}")),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+    ];
+    Ok(Running { server, bucket: "s3://joblib-test", variables })
+}
+
+/// Microsoft's own emulator of its service.
+fn azurite() -> Result<Running> {
+    let program = azurite_program()?;
+    let port = process::free_port()?;
+    let mut command = Command::new("node");
+    command.arg(program).args(["--skipApiVersionCheck", "--inMemoryPersistence", "--silent"]);
+    command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
+    let server = Server::start(command, "azurite", port)?;
+    make_container(port)?;
+    let variables = vec![
+        ("AZURE_STORAGE_USE_EMULATOR", "true".to_owned()),
+        ("AZURITE_BLOB_STORAGE_URL", format!("http://127.0.0.1:{port}")),
+        ("AZURE_ALLOW_HTTP", "true".to_owned()),
+    ];
+    Ok(Running { server, bucket: "az://joblib-test", variables })
+}
+
+/// Azurite, installed below `target` on first use.
+fn azurite_program() -> Result<PathBuf> {
+    let folder = workspace::target().join("node").join(AZURITE);
+    let program = folder.join("node_modules/azurite/dist/src/blob/main.js");
+    if !program.exists() {
+        fs::create_dir_all(&folder)?;
+        println!("   installing {AZURITE} in {}", folder.display());
+        let mut command = Command::new("npm");
+        command.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
+        command.arg(&folder).arg(AZURITE).stdin(Stdio::null());
+        let installed = command.status().map_err(|error| format!("npm cannot be run: {error}"))?;
+        if !installed.success() {
+            return Err(format!("npm could not install {AZURITE}").into());
+        }
+    }
+    Ok(program)
+}
+
+/// Has a small program of Python sign the request that makes the container.
+fn make_container(port: u16) -> Result {
+    let mut command = Command::new(python::interpreter()?);
+    command.arg(python::script("azure_container.py")).arg(port.to_string()).arg("joblib-test");
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let problem = String::from_utf8_lossy(&output.stderr);
+    Err(format!("Azurite did not make a container: {problem}").into())
+}
