@@ -275,7 +275,8 @@ impl<'r> FrameSource<'r> {
     /// Compares the block that ends here.
     fn compare(&mut self, recorded: u64) -> Result<()> {
         let found = self.checksum.take().map(BlockChecksum::finish);
-        if found.is_some_and(|found| found != recorded) && recorded != checksum::UNKNOWN {
+        let is_wrong = found.is_some_and(|found| found != recorded) && !cfg!(fuzzing);
+        if is_wrong && recorded != checksum::UNKNOWN {
             return Err(Error::damaged("the checksum of an array does not match"));
         }
         Ok(())

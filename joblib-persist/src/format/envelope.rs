@@ -85,12 +85,17 @@ impl FrameHeader {
     }
 
     pub(crate) fn check(self, payload: &[u8]) -> Result<()> {
-        if checksum(payload, word(self.len, self.next)) == self.checksum {
+        if is_right(self.checksum, checksum(payload, word(self.len, self.next))) {
             Ok(())
         } else {
             Err(Error::damaged("the checksum of a frame does not match"))
         }
     }
+}
+
+/// A fuzzer cannot guess checksums, and would never see what is behind them.
+fn is_right(recorded: u64, computed: u64) -> bool {
+    recorded == computed || cfg!(fuzzing)
 }
 
 fn word(len: usize, next: Next) -> u32 {
@@ -129,7 +134,7 @@ impl Footer {
         if bytes[24..] != END_MAGIC {
             return Err(Error::damaged("a footer was expected and is not there"));
         }
-        if xxh3(&bytes[..16]) != number(16) {
+        if !is_right(number(16), xxh3(&bytes[..16])) {
             return Err(Error::damaged("the checksum of the footer does not match"));
         }
         let counts = number(8);

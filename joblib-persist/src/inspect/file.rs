@@ -26,22 +26,40 @@ pub struct Verified {
     pub unverified: u64,
 }
 
-pub(super) fn describe(path: &Path, mut listing: Listing) -> Result<Description> {
-    let mut description = Description {
-        format: format!("native format, version {VERSION}"),
-        ..Description::default()
-    };
-    let reading = reading(false);
-    let (compressor, file_bytes) = for_each_value(path, reading, |mut decoder| {
-        let number = description.values.len();
-        let item = decoder.describe(&mut listing).map_err(|error| in_value(error, number))?;
-        description.values.push(item);
+pub(super) fn describe(path: &Path, listing: Listing) -> Result<Description> {
+    let mut describing = Describing::new(listing);
+    let (compressor, file_bytes) =
+        for_each_value(path, reading(false), |decoder| describing.add(decoder))?;
+    Ok(Description { compressor, file_bytes, ..describing.description })
+}
+
+pub(super) fn describe_from(reader: impl Read, listing: Listing) -> Result<Description> {
+    let mut describing = Describing::new(listing);
+    let reader = Box::new(BufReader::new(reader));
+    let compressor = for_each_in_stream(reader, reading(false), |decoder| describing.add(decoder))?;
+    Ok(Description { compressor, ..describing.description })
+}
+
+struct Describing {
+    description: Description,
+    listing: Listing,
+}
+
+impl Describing {
+    fn new(listing: Listing) -> Self {
+        let format = format!("native format, version {VERSION}");
+        Describing { description: Description { format, ..Description::default() }, listing }
+    }
+
+    fn add(&mut self, mut decoder: Decoder<FrameSource<'_>>) -> Result<()> {
+        let number = self.description.values.len();
+        let item = decoder.describe(&mut self.listing).map_err(|e| in_value(e, number))?;
+        self.description.values.push(item);
         let passed = finish(decoder)?;
-        description.arrays += passed.blocks;
-        description.array_bytes += passed.bytes;
+        self.description.arrays += passed.blocks;
+        self.description.array_bytes += passed.bytes;
         Ok(())
-    })?;
-    Ok(Description { compressor, file_bytes, ..description })
+    }
 }
 
 pub(super) fn verify(path: &Path) -> Result<Verified> {
@@ -109,9 +127,18 @@ fn for_each_value(
         for_each_in(&mut input, reading, each)?;
         return Ok((None, len));
     }
-    let stream = decompressed(Box::new(input.into_reader()), 1)?;
+    Ok((for_each_in_stream(Box::new(input.into_reader()), reading, each)?, len))
+}
+
+/// The same for a stream, compressed or not.
+fn for_each_in_stream(
+    reader: Box<dyn BufRead + '_>,
+    reading: Reading,
+    each: impl FnMut(Decoder<FrameSource<'_>>) -> Result<()>,
+) -> Result<Option<String>> {
+    let stream = decompressed(reader, 1)?;
     for_each_in(&mut Plain(stream.content), reading, each)?;
-    Ok((stream.compressor, len))
+    Ok(stream.compressor)
 }
 
 fn for_each_in(

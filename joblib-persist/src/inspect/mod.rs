@@ -4,6 +4,7 @@ mod display;
 mod file;
 mod tree;
 
+use std::io::Read;
 use std::path::Path;
 
 pub use file::Verified;
@@ -120,7 +121,20 @@ impl InspectOptions {
     /// As [`inspect`].
     pub fn inspect(&self, path: impl AsRef<Path>) -> Result<Description> {
         let path = path.as_ref();
-        let listing = Listing { depth: self.depth, items: self.items, left: self.total };
-        file::describe(path, listing).map_err(|error| error.in_file(Action::Inspecting, path))
+        file::describe(path, self.listing())
+            .map_err(|error| error.in_file(Action::Inspecting, path))
+    }
+
+    /// The same for a stream, compressed or not, up to its end; its length is given as 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`inspect`].
+    pub fn inspect_from(&self, reader: impl Read) -> Result<Description> {
+        file::describe_from(reader, self.listing())
+    }
+
+    fn listing(&self) -> Listing {
+        Listing { depth: self.depth, items: self.items, left: self.total }
     }
 }

@@ -124,6 +124,9 @@ fn a_description_is_a_tree_and_a_document() {
          map\n  \"x\": array of u8 [0, 3] C, 0 bytes\n  \"y\": array of u8 [1, 2] C, 2 bytes"
     );
     assert_eq!(description.to_string(), expected);
+    let from_stream = InspectOptions::new().inspect_from(&fs::read(&path).unwrap()[..]).unwrap();
+    assert_eq!(from_stream.values, description.values);
+    assert_eq!(from_stream.compressor.as_deref(), Some("gzip"));
     let json = serde_json::to_value(&description).unwrap();
     assert_eq!(json["compressor"], "gzip");
     assert_eq!(json["values"][0]["items"][1]["array"]["shape"], serde_json::json!([1, 2]));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use joblib_persist::load_from;
+use joblib_persist::{InspectOptions, load_from};
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array1, Array2};
 use serde::Deserialize;
@@ -47,4 +47,5 @@ impl Default for Everything {
 fuzz_target!(|data: &[u8]| {
     let _ = load_from::<Everything>(data);
     let _ = load_from::<serde::de::IgnoredAny>(data);
+    let _ = InspectOptions::new().total(1000).inspect_from(data).map(|found| found.to_string());
 });
