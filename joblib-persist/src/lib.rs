@@ -50,7 +50,8 @@
 //!
 //! # Features
 //!
-//! `mmap` (default): maps behind [`MappedArray`]; without it such arrays are loaded. `zlib` and
+//! `mmap` (default): maps behind [`MappedArray`]; without it such arrays are loaded. `half`: arrays
+//! of `half::f16`. `zlib` and
 //! `gzip` (default), `bz2`, `lzma`, `xz`, `lz4`, `zstd`: compressors, as in
 //! [`joblib_compress`]. `cloud`: [`dump`] and [`load`] also take `s3://`, `gs://`, `az://` and
 //! `http(s)://` URLs, streaming; about a hundred crates more, so only where it is wanted.

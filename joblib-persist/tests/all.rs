@@ -59,6 +59,10 @@ mod fixtures;
 #[path = "all/python_write.rs"]
 mod python_write;
 
+/// Values of random shape come back, and are described and skipped without an error.
+#[path = "all/random.rs"]
+mod random;
+
 /// Whatever serde can say comes back as it was, from files and from messages.
 #[path = "all/values.rs"]
 mod values;

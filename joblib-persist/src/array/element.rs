@@ -46,10 +46,12 @@ pub enum DType {
     C64 = 13,
     /// `Complex<f64>`: real part, imaginary part.
     C128 = 14,
+    /// Half precision, IEEE 754 `binary16`: `half::f16` with the feature `half`.
+    F16 = 15,
 }
 
 impl DType {
-    const ALL: [DType; 15] = [
+    const ALL: [DType; 16] = [
         DType::Bool,
         DType::U8,
         DType::I8,
@@ -65,6 +67,7 @@ impl DType {
         DType::F64,
         DType::C64,
         DType::C128,
+        DType::F16,
     ];
 
     /// The type that files denote by `code`, if this version knows it.
@@ -81,7 +84,7 @@ impl DType {
     pub fn size(self) -> usize {
         match self {
             DType::Bool | DType::U8 | DType::I8 => 1,
-            DType::U16 | DType::I16 => 2,
+            DType::U16 | DType::I16 | DType::F16 => 2,
             DType::U32 | DType::I32 | DType::F32 => 4,
             DType::U64 | DType::I64 | DType::F64 | DType::C64 => 8,
             DType::U128 | DType::I128 | DType::C128 => 16,
@@ -117,6 +120,7 @@ impl DType {
             DType::F64 => "f64",
             DType::C64 => "Complex<f32>",
             DType::C128 => "Complex<f64>",
+            DType::F16 => "f16",
         }
     }
 
@@ -158,8 +162,9 @@ macro_rules! elements {
             const ZERO: Self = $zero;
         }
 
-        // SAFETY: a primitive number, or (`Complex`, `repr(C)`) two of them: no padding, no
-        // pointers, every bit pattern valid except for `bool`, where `accepts` decides.
+        // SAFETY: a primitive number, something transparent around one, or (`Complex`, `repr(C)`) two
+        // of them: no padding, no pointers, every bit pattern valid except for `bool`, where
+        // `accepts` decides.
         unsafe impl Element for $element {
             const DTYPE: DType = DType::$dtype;
         }
@@ -184,6 +189,20 @@ elements! {
     Complex<f64> => C128 = Complex::new(0.0, 0.0),
 }
 
+/// Half precision for who only moves it, with or without the feature `half`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(transparent)]
+pub(crate) struct HalfBits(u16);
+
+elements! {
+    HalfBits => F16 = HalfBits(0),
+}
+
+#[cfg(feature = "half")]
+elements! {
+    half::f16 => F16 = half::f16::ZERO,
+}
+
 #[cfg(target_pointer_width = "64")]
 elements! {
     usize => U64 = 0,
@@ -200,7 +219,7 @@ mod tests {
             assert_eq!(dtype.code(), code);
             assert_eq!(DType::from_code(code), Some(dtype));
         }
-        assert_eq!(DType::from_code(15), None);
+        assert_eq!(DType::from_code(16), None);
         assert_eq!(DType::from_code(255), None);
     }
 

@@ -46,6 +46,7 @@ mod probe;
 mod table;
 
 pub use block::{Block, Kind, Order};
+pub(crate) use element::HalfBits;
 pub use element::{DType, Element};
 pub use origin::Origin;
 

@@ -89,6 +89,8 @@ macro_rules! for_each_element {
         $add::<f64>(&mut $table);
         $add::<Complex<f32>>(&mut $table);
         $add::<Complex<f64>>(&mut $table);
+        #[cfg(feature = "half")]
+        $add::<half::f16>(&mut $table);
         #[cfg(target_pointer_width = "64")]
         $add::<usize>(&mut $table);
         #[cfg(target_pointer_width = "64")]

@@ -268,7 +268,8 @@ impl Scalar {
         match dtype {
             DType::Bool => Scalar::Bool(bytes != [0]),
             DType::U8 => Scalar::Unsigned(u8::from_le_bytes(whole(bytes)).into()),
-            DType::U16 => Scalar::Unsigned(u16::from_le_bytes(whole(bytes)).into()),
+            // Serde knows a half by its bits.
+            DType::U16 | DType::F16 => Scalar::Unsigned(u16::from_le_bytes(whole(bytes)).into()),
             DType::U32 => Scalar::Unsigned(u32::from_le_bytes(whole(bytes)).into()),
             DType::U64 => Scalar::Unsigned(u64::from_le_bytes(whole(bytes))),
             DType::I8 => Scalar::Signed(i8::from_le_bytes(whole(bytes)).into()),

@@ -424,6 +424,26 @@ fn arrays_of_every_size_and_order() {
     returns(array![[Complex::new(0.5f64, 2.0)]]);
 }
 
+#[cfg(feature = "half")]
+#[test]
+fn half_precision_is_a_type_of_elements() {
+    use half::f16;
+    let halves = |n: u16| -> Vec<f16> { (0..n).map(f16::from_bits).collect() };
+    for len in [0, 3, 511, 512, 40_000] {
+        let bits = |values: &[f16]| -> Vec<u16> { values.iter().map(|v| v.to_bits()).collect() };
+        // NaNs are among them: compared by their bits.
+        let loaded: Vec<f16> = through_file(&halves(len));
+        assert_eq!(bits(&loaded), bits(&halves(len)));
+        let loaded: Array1<f16> = through_message(&arr1(&halves(len)));
+        assert_eq!(bits(loaded.as_slice().unwrap()), bits(&halves(len)));
+    }
+    let error = load_from::<Vec<f32>>(&dump_to(&halves(9), Vec::new()).unwrap()[..]).unwrap_err();
+    assert_eq!(error.to_string(), "array of f16 found, f32 wanted");
+    // By element, where the type is not asked for.
+    let by_bits: Vec<(u16,)> = through_file(&vec![(f16::ONE,), (f16::from_f32(-2.5),)]);
+    assert_eq!(by_bits, [(0x3c00,), (0xc100,)]);
+}
+
 #[test]
 fn views_and_pointers_load_as_what_they_show() {
     let whole = Array2::from_shape_fn((40, 50), |(i, j)| (i * 50 + j) as i32);

@@ -140,6 +140,7 @@ fn numpy_name(dtype: DType) -> Option<&'static str> {
         DType::I32 => "i4",
         DType::U64 => "u8",
         DType::I64 => "i8",
+        DType::F16 => "f2",
         DType::F32 => "f4",
         DType::F64 => "f8",
         DType::C64 => "c8",
