@@ -10,6 +10,9 @@ mod calls;
 /// How a worker may end in the middle of a task.
 #[path = "faults/deaths.rs"]
 mod deaths;
+/// Little room, much to print, and death at any moment.
+#[path = "faults/hardship.rs"]
+mod hardship;
 /// What a task finds in its process.
 #[path = "faults/inside.rs"]
 mod inside;

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use joblib_persist::array::Block;
 
@@ -19,6 +19,12 @@ use crate::options::{ArrayMode, ArrayOptions};
 const KEPT: usize = 16;
 /// So many arrays a result may have beside it; the system sends no more than 253 at once.
 const MOST: usize = 200;
+
+/// How many arrays of a result may come as files at once, so that their reader has descriptors for them.
+fn most_files() -> usize {
+    static FILES: OnceLock<usize> = OnceLock::new();
+    *FILES.get_or_init(|| MOST.min(sys::most_descriptors() / 4))
+}
 
 /// The arrays of one call on their way to workers. Each that tasks borrow is copied once.
 #[derive(Debug)]
@@ -135,6 +141,10 @@ fn write(block: &Block<'_>, folder: Option<&Path>) -> io::Result<OwnedFd> {
             options.read(true).write(true).custom_flags(libc::O_TMPFILE).open(folder)?
         }
     };
+    // The lowest free number is given: half of them are left to everybody else.
+    if file.as_raw_fd() as usize > sys::most_descriptors() / 2 {
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
     file.set_len(len as u64)?;
     if folder.is_some() {
         // A full disk is then an error now, and not the end of the process later.
@@ -178,7 +188,9 @@ impl Carrier {
                 used.push(sent);
                 Some(number)
             }
-            Carrier::ToParent { max_nbytes, files } if len > *max_nbytes && files.len() < MOST => {
+            Carrier::ToParent { max_nbytes, files }
+                if len > *max_nbytes && files.len() < most_files() =>
+            {
                 files.push(write(block, None).ok()?);
                 Some(files.len() as u64 - 1)
             }

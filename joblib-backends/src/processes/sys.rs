@@ -289,6 +289,14 @@ pub(super) fn limit_memory(bytes: u64) {
     }
 }
 
+/// How many descriptors a process may have, this one or one that it starts.
+pub(super) fn most_descriptors() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
 /// The name of a signal, as `kill -l` has it.
 pub(super) fn signal_name(signal: i32) -> &'static str {
     match signal {

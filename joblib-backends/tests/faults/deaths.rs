@@ -18,7 +18,7 @@ pub(crate) fn die(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<()
     out.write(&how)
 }
 
-fn kill(pid: &str) {
+pub(crate) fn kill(pid: &str) {
     let status = Command::new("kill").args(["-9", pid]).status().unwrap();
     assert!(status.success());
 }

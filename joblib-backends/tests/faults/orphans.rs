@@ -2,6 +2,7 @@
 //! end of the file, no worker is left.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -18,6 +19,8 @@ fn start(role: &str) -> Child {
         .args(["--exact", "orphans::parent", "--nocapture"])
         .env(ROLE, role)
         .stdout(Stdio::piped())
+        // Of its own, to be interrupted as a whole.
+        .process_group(0)
         .spawn()
         .unwrap()
 }
@@ -31,6 +34,11 @@ fn parent() {
             call(&pool, speak, &["here"]).remove(0).unwrap();
             // Neither shut down nor dropped.
             std::mem::forget(pool);
+        }
+        Ok("loud") => {
+            let pool = one_worker();
+            call(&pool, shout, &["x"; 10]).into_iter().for_each(|answer| drop(answer.unwrap()));
+            pool.shutdown(Duration::from_secs(60)).unwrap();
         }
         Ok("busy") => {
             call(&one_worker(), speak, &["here", "stay"]);
@@ -50,6 +58,47 @@ fn speak(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure
         }
     }
     out.write(&text)
+}
+
+/// Prints a megabyte.
+#[expect(clippy::print_stdout, reason = "that tasks can print is what is tested")]
+fn shout(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+    let text: String = input.read()?;
+    for _ in 0..10_000 {
+        println!("{}", text.repeat(99));
+    }
+    out.write(&text)
+}
+
+#[test]
+fn ten_megabytes_of_prints_appear_whole() {
+    let output = start("loud").wait_with_output().unwrap();
+    assert!(output.status.success());
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    assert_eq!(lines.filter(|line| **line == [b'x'; 99]).count(), 100_000);
+}
+
+fn interrupt(target: &str) {
+    let status = Command::new("kill").args(["-INT", "--", target]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_leaves_no_worker() {
+    let mut parent = start("busy");
+    let mut output = BufReader::new(parent.stdout.take().unwrap());
+    await_line(&mut output, "stay");
+    interrupt(&format!("-{}", parent.id()));
+    assert!(!parent.wait().unwrap().success());
+    output.read_to_end(&mut vec![]).unwrap();
+}
+
+#[test]
+fn an_interrupt_is_for_the_parent_to_handle() {
+    let pool = one_worker();
+    let worker = pid(&pool);
+    interrupt(&worker);
+    assert_eq!(pid(&pool), worker);
 }
 
 /// Reads lines until `wanted` comes.
