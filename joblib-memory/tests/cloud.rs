@@ -158,7 +158,7 @@ fn values_come_back_small_and_in_parts() {
     let Some(place) = place() else { return };
     for len in [10, 5_000_000] {
         let value: Vec<f64> = (0..len).map(f64::from).collect();
-        for name in ["a.jbl", "a.jbl.gz"] {
+        for name in ["a.jbl", "a.jbl.z"] {
             let url = format!("{place}/{len}/{name}");
             let options = DumpOptions::new();
             options.dump(&value, &url).unwrap();
