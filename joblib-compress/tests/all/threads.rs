@@ -9,6 +9,7 @@ use joblib_compress::{
 
 /// A compressor that works with three threads whatever is asked for.
 #[derive(Debug)]
+#[allow(dead_code, reason = "each format has a suite; formats can be off")]
 struct WithThreads<C>(C);
 
 impl<C: Compressor> Compressor for WithThreads<C> {
