@@ -185,9 +185,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         let first = self.tasks.run.first;
         let mut outputs = Run::empty();
         let (mut position, mut again) = (first, 0);
-        while !self.sink.stopped()
-            && !start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed()))
-        {
+        while !self.sink.stopped() {
             let Some(task) = tasks.next() else { break };
             let output = match rules.attempt(task, self.tasks.attempt) {
                 Outcome::Output(output) => Some(output),
@@ -209,6 +207,9 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                 self.sink.outputs(run);
             }
             position += 1;
+            if start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed())) {
+                break;
+            }
         }
         if !outputs.items.is_empty() {
             self.sink.outputs(outputs);

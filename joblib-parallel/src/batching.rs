@@ -40,7 +40,7 @@ impl Batching {
 
     /// Learns from a batch of `tasks` that took `elapsed`.
     pub(crate) fn observe(&self, tasks: usize, elapsed: Duration) {
-        let Some(target) = self.target else { return };
+        let Some(target) = self.target.filter(|_| tasks > 0) else { return };
         let better = adapt(tasks, elapsed, target);
         // Only batches of the current size count, and only the first of them changes it: those
         // already under way know nothing new.
@@ -105,6 +105,13 @@ mod tests {
         batching.observe(2, Duration::ZERO);
         batching.observe(1, Duration::ZERO);
         assert_eq!(batching.size(), 4);
+    }
+
+    #[test]
+    fn a_batch_that_ran_nothing_teaches_nothing() {
+        let batching = Batching::new(None, true);
+        batching.observe(0, Duration::ZERO);
+        assert_eq!(batching.size(), 1);
     }
 
     #[test]

@@ -130,7 +130,7 @@ struct Input<I> {
 
 /// Nothing but pushing and taking happens under these locks, or what panics is caught inside: a
 /// poisoned value is a whole one.
-fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
+pub(crate) fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -17,10 +17,12 @@ pub enum Error {
     #[error(transparent)]
     Backend(#[from] joblib_backends::Error),
 
-    /// The tasks are closures, and the workers of this backend do not share our memory.
+    /// The tasks, or what folds their results, are closures, and the workers of this backend do not
+    /// share our memory.
     #[error(
         "closures cannot travel to the workers of the `{backend}` backend: write \
-         `delayed!(function(arguments))`, or choose the backend `threads`"
+         `delayed!(function(arguments))` for tasks and `fold!(…)` for folds, or choose the backend \
+         `threads`"
     )]
     NotPortable {
         /// The backend.

@@ -55,6 +55,8 @@ mod config;
 mod context;
 mod dispatch;
 mod error;
+mod fold;
+mod group;
 mod hook;
 mod ids;
 mod in_place;
@@ -63,8 +65,10 @@ mod panics;
 mod parallel;
 mod plan;
 mod portable;
+mod portable_fold;
 mod pre_dispatch;
 mod progress;
+mod reduce;
 mod runs;
 mod scope;
 mod stream;
@@ -74,12 +78,14 @@ mod wishes;
 
 pub use config::{BackendChoice, ParallelConfig};
 pub use error::{Error, Result, TaskError, TryError};
+pub use fold::{Fold, FoldWire, Folding, fold};
 pub use hook::ProgressUpdate;
 pub use joblib_backends::{
     ArrayMode, Failure, NJobs, WorkerOptions, cpu_count, physical_cpu_count, register_backend,
 };
 pub use parallel::{Parallel, effective_n_jobs};
 pub use portable::Portable;
+pub use portable_fold::PortableFold;
 pub use pre_dispatch::PreDispatch;
 pub use stream::Results;
 pub use task::{Again, Delayed, Repeatable, Task, Wire, delayed};
@@ -91,4 +97,5 @@ pub use wishes::{Prefer, Require};
 pub mod __private {
     pub use crate::argument::*;
     pub use crate::portable::*;
+    pub use crate::portable_fold::portable_fold;
 }

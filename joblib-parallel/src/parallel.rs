@@ -18,7 +18,7 @@ use crate::scope::scope;
 use crate::stream::{InPlace, Results, Shared, Submit, Window};
 use crate::watch::{Rules, Watch};
 use crate::wishes::{Prefer, Require};
-use crate::{Error, Result, Retries, Task, TaskError, TryError, in_place};
+use crate::{Error, Fold, Result, Retries, Task, TaskError, TryError, in_place, reduce};
 
 /// A parallel loop: settings, and methods that run tasks with them.
 ///
@@ -305,6 +305,53 @@ impl Parallel {
     {
         let is_error = |result: &Result<R, E>| result.is_err();
         self.collect(tasks.into_iter(), false, |rules| rules.ending_at(is_error))?.all_good()
+    }
+
+    /// Runs all tasks and folds their results into one value, where the tasks run: no results but
+    /// the values of groups of neighbours are kept, or travel from other processes, and these are
+    /// merged in the order of the tasks.
+    ///
+    /// The groups are the batches: with a fixed [`batch_size`](Self::batch_size) they, and with them
+    /// sums of floating-point results, do not depend on timing or on the number of workers. With
+    /// [`timeout`](Self::timeout) or [`retries`](Self::retries), tasks in other processes make groups
+    /// of one. If a worker dies, the first task of the group it had is blamed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run); [`Error::NotPortable`] also for a fold of closures on workers without
+    /// shared memory: make it with [`fold!`](macro@crate::fold). A fold that panics is a failure of the
+    /// task whose result it was given.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed, fold};
+    ///
+    /// let largest = fold(|| f64::MIN, f64::max, f64::max);
+    /// let sines = (0..1000).map(|n| delayed(move || f64::from(n).sin()));
+    /// let top = Parallel::new().n_jobs(2).reduce(sines, largest)?;
+    /// assert!((0.9999..=1.0).contains(&top));
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn reduce<I, F>(&self, tasks: I, fold: F) -> Result<F::Output>
+    where
+        I: IntoIterator<IntoIter: Send, Item: Task>,
+        F: Fold<<I::Item as Task>::Output>,
+    {
+        let tasks = tasks.into_iter();
+        let Ready { plan, dispatch, progress } = self.prepare(&tasks, false)?;
+        let progress = progress.as_ref();
+        let value = match &plan {
+            Plan::InPlace => reduce::in_place(dispatch, tasks, &fold, progress)?,
+            Plan::On(workers) => {
+                if !workers.backend.capabilities().shared_memory && F::portable().is_none() {
+                    return Err(Error::NotPortable { backend: workers.backend.name().to_owned() });
+                }
+                reduce::on(workers, dispatch, tasks, &fold, progress)?
+            }
+        };
+        if let Some(progress) = progress {
+            progress.finished();
+        }
+        Ok(value)
     }
 
     /// The number of workers this loop would have here.

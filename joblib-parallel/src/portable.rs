@@ -61,11 +61,11 @@ pub fn captured_variables_must_be_passed_as_arguments<P>(_: P) {}
 ///
 /// `F` has no size, can be copied, and a value of it exists or existed in a process running this
 /// executable: only `Sizeless::of` makes a proof, and it takes a value.
-struct Sizeless<F>(PhantomData<fn() -> F>);
+pub(crate) struct Sizeless<F>(PhantomData<fn() -> F>);
 
 impl<F: Copy> Sizeless<F> {
     /// Refuses, when the program is built, wrappers that capture something.
-    fn of(_: &F) {
+    pub(crate) fn of(_: &F) {
         const {
             assert!(
                 size_of::<F>() == 0,
@@ -82,7 +82,7 @@ impl<F: Copy> Sizeless<F> {
     ///
     /// A value of `F` was made in a process that runs this executable.
     #[cfg(feature = "processes")]
-    unsafe fn again() -> F {
+    pub(crate) unsafe fn again() -> F {
         const { assert!(size_of::<F>() == 0) };
         // SAFETY: reading a type without size reads no memory, a dangling pointer is aligned; `F`
         // is inhabited and has no destructor, because the caller vouches for a value of it and
@@ -93,7 +93,7 @@ impl<F: Copy> Sizeless<F> {
 
 /// Checks the fingerprint that came with a call against the types of the trampoline.
 #[cfg(feature = "processes")]
-fn check(sent: u64, here: u64) -> Result<(), Failure> {
+pub(crate) fn check(sent: u64, here: u64) -> Result<(), Failure> {
     if sent == here {
         return Ok(());
     }
@@ -104,7 +104,7 @@ fn check(sent: u64, here: u64) -> Result<(), Failure> {
 /// A number that differs between types, with high probability; the same in every process that
 /// runs this executable.
 #[cfg(feature = "processes")]
-fn fingerprint<T: 'static>() -> u64 {
+pub(crate) fn fingerprint<T: 'static>() -> u64 {
     use std::any::TypeId;
     use std::hash::{Hash, Hasher};
 

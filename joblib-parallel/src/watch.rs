@@ -52,6 +52,11 @@ impl Retries {
         self
     }
 
+    /// For tasks whose panics come back as a result.
+    pub(crate) fn panics_as_errors(self) -> Self {
+        Self { errors: self.panics, ..self }
+    }
+
     pub(crate) fn are_wanted(self) -> bool {
         self.most > 0
     }

@@ -22,6 +22,9 @@ mod processes;
 /// Every way to run tasks gives what a plain loop gives.
 #[path = "all/properties.rs"]
 mod properties;
+/// Results folded where the tasks run.
+#[path = "all/reduce.rs"]
+mod reduce;
 /// Results, failures, settings.
 #[cfg(feature = "threads")]
 #[path = "all/run.rs"]

@@ -107,7 +107,7 @@ pub use joblib_backends::Shared;
 pub use joblib_memory::{Memory, hash};
 pub use joblib_memory_macros::{cache_for_facade as cache, code_for_facade as code};
 pub use joblib_parallel::{
-    Parallel, ParallelConfig, Retries, cpu_count, delayed, effective_n_jobs,
+    Parallel, ParallelConfig, Retries, cpu_count, delayed, effective_n_jobs, fold,
 };
 pub use joblib_persist::{
     DumpOptions, LoadOptions, MappedArray, MmapMode, dump, dump_to, load, load_from,

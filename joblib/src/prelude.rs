@@ -2,5 +2,6 @@
 
 pub use crate::{
     DumpOptions, LoadOptions, MappedArray, Memory, MmapMode, Parallel, ParallelConfig, Retries,
-    Shared, cache, code, cpu_count, delayed, dump, dump_to, effective_n_jobs, load, load_from,
+    Shared, cache, code, cpu_count, delayed, dump, dump_to, effective_n_jobs, fold, load,
+    load_from,
 };

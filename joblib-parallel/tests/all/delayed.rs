@@ -145,7 +145,8 @@ fn a_closure_cannot_travel_and_the_error_names_the_remedy() {
     assert_eq!(
         error.to_string(),
         "closures cannot travel to the workers of the `scripted` backend: write \
-         `delayed!(function(arguments))`, or choose the backend `threads`"
+         `delayed!(function(arguments))` for tasks and `fold!(…)` for folds, or choose the backend \
+         `threads`"
     );
 }
 

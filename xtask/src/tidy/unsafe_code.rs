@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("joblib-memory/src/store/unnamed.rs", "gives a name to a file that has none"),
     ("joblib-memory/tests/messages/items.rs", "a function that `#[cache]` refuses"),
     ("joblib-parallel/src/portable.rs", "calls functions by their place in the executable"),
+    ("joblib-parallel/src/portable_fold.rs", "makes folds again in workers from their types"),
     ("joblib-parallel/src/scope.rs", "tasks that borrow: the lifetime ends with the call"),
     ("joblib-persist/benches/rates.rs", "asks for processor time"),
     ("joblib-persist/src/array/destination.rs", "reads into memory that is not yet written"),

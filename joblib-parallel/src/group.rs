@@ -1,0 +1,146 @@
+//! Neighbouring tasks whose results are folded where they run: a task itself.
+
+use std::time::Duration;
+
+use joblib_backends::Failure;
+#[cfg(feature = "processes")]
+use joblib_backends::{Frame, Payload, Target};
+
+use crate::clock::Start;
+use crate::panics::attempt;
+use crate::watch::{Outcome, Rules};
+use crate::{Fold, Task};
+#[cfg(feature = "processes")]
+use crate::{Wire, fold::FoldWire};
+
+/// Tasks, and how to fold their results.
+pub(crate) struct Group<'a, T: Task, F> {
+    pub(crate) tasks: Vec<T>,
+    pub(crate) fold: &'a F,
+    /// For each of the tasks, if they run in this process.
+    pub(crate) rules: Rules<T::Output>,
+}
+
+/// What became of a group.
+#[derive(Debug)]
+pub(crate) struct Folded<A> {
+    /// The value, or why there is none.
+    pub(crate) sum: Result<A, Failure>,
+    /// How many tasks were folded: the number of the failed one, too.
+    pub(crate) count: usize,
+    pub(crate) took: Duration,
+}
+
+/// Folds results until one is missing.
+fn folded<R, F: Fold<R>>(
+    fold: &F,
+    results: impl Iterator<Item = Result<R, Failure>>,
+) -> Folded<F::Output> {
+    let start = Start::now();
+    let mut count = 0;
+    let mut sum = attempt(|| fold.start());
+    for result in results {
+        let next = |sum| result.and_then(|result| attempt(|| fold.step(sum, result)));
+        sum = sum.and_then(next);
+        if sum.is_err() {
+            break;
+        }
+        count += 1;
+    }
+    Folded { sum, count, took: start.map_or(Duration::ZERO, Start::elapsed) }
+}
+
+impl<T: Task, F: Fold<T::Output>> Task for Group<'_, T, F> {
+    type Output = Folded<F::Output>;
+
+    fn run(self) -> Self::Output {
+        let Self { tasks, fold, rules } = self;
+        let results = tasks.into_iter().map(|task| match rules.persist(task) {
+            Outcome::Output(output) | Outcome::Error(output) => Ok(output),
+            Outcome::Failed(failure) => Err(failure),
+            Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
+        });
+        folded(fold, results)
+    }
+
+    #[cfg(feature = "processes")]
+    fn portable() -> Option<Wire<Self>> {
+        let (wire, fold) = (T::portable()?, F::portable()?);
+        Some(Wire {
+            target: Target {
+                call: enter::<T, F>,
+                fingerprint: fingerprint(&wire, &fold),
+                name: wire.target.name,
+            },
+            call: call::<T, F>,
+            write: write::<T, F>,
+            encode: |group, out| {
+                let Some(wire) = T::portable() else { return Err(stays()) };
+                out.write(&(group.tasks.len() as u64))?;
+                group.tasks.iter().try_for_each(|task| (wire.encode)(task, out))
+            },
+            decode: read::<T, F>,
+        })
+    }
+}
+
+/// Both have to be the same there.
+#[cfg(feature = "processes")]
+fn fingerprint<T: Task, F, A>(wire: &Wire<T>, fold: &FoldWire<F, A>) -> u64 {
+    wire.target.fingerprint.rotate_left(1) ^ fold.fingerprint
+}
+
+#[cfg(feature = "processes")]
+fn stays() -> Failure {
+    Failure::Refused { message: "the tasks or their fold cannot leave the process".into() }
+}
+
+#[cfg(feature = "processes")]
+fn enter<T: Task, F: Fold<T::Output>>(
+    sent: u64,
+    arguments: &mut Payload<'_>,
+    result: &mut Frame,
+) -> Result<(), Failure> {
+    let (Some(wire), Some(fold)) = (T::portable(), F::portable()) else { return Err(stays()) };
+    crate::portable::check(sent, fingerprint(&wire, &fold))?;
+    write::<T, F>(&call::<T, F>(arguments)?, result)
+}
+
+#[cfg(feature = "processes")]
+fn call<T: Task, F: Fold<T::Output>>(
+    arguments: &mut Payload<'_>,
+) -> Result<Folded<F::Output>, Failure> {
+    let (Some(wire), Some(fold)) = (T::portable(), F::portable()) else { return Err(stays()) };
+    let tasks: u64 = arguments.read()?;
+    let results = (0..tasks).map(|_| attempt(|| (wire.call)(arguments)).flatten());
+    Ok(folded(&(fold.again)(), results))
+}
+
+#[cfg(feature = "processes")]
+fn write<T: Task, F: Fold<T::Output>>(
+    folded: &Folded<F::Output>,
+    out: &mut Frame,
+) -> Result<(), Failure> {
+    let Some(fold) = F::portable() else { return Err(stays()) };
+    out.write(&(folded.count as u64, folded.took))?;
+    match &folded.sum {
+        Ok(sum) => {
+            out.write::<Option<Failure>>(&None)?;
+            (fold.write)(sum, out)
+        }
+        Err(failure) => out.write(&Some(failure)),
+    }
+}
+
+#[cfg(feature = "processes")]
+fn read<T: Task, F: Fold<T::Output>>(
+    payload: &mut Payload<'_>,
+) -> Result<Folded<F::Output>, Failure> {
+    let Some(fold) = F::portable() else { return Err(stays()) };
+    let (count, took): (u64, Duration) = payload.read()?;
+    let sum = match payload.read::<Option<Failure>>()? {
+        None => Ok((fold.read)(payload)?),
+        Some(failure) => Err(failure),
+    };
+    Ok(Folded { sum, count: count as usize, took })
+}

@@ -1,0 +1,81 @@
+//! Images, made less noisy by the median of each neighbourhood and then sharpened:
+//! `cargo run --release --example sharpen`.
+//!
+//! The images are handwritten digits, tiled to posters. A poster travels to a worker process by reference,
+//! as the memory it is, and the sharpened one comes back.
+
+#![allow(clippy::print_stdout, reason = "that is how an example talks")]
+
+use std::error::Error;
+use std::fs::File;
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+
+use joblib::compress::{DecodeOptions, Registry};
+use joblib::prelude::*;
+use ndarray::Array2;
+
+/// A value, and how long it took.
+type Timed<T> = Result<(T, Duration), Box<dyn Error>>;
+
+const POSTERS: usize = 24;
+const SIZE: usize = 320;
+
+/// A poster of digits, each pixel of 8 by 8 four wide, and with noise that depends on `seed`.
+fn poster(digits: &[Vec<f32>], seed: usize) -> Array2<f32> {
+    Array2::from_shape_fn((SIZE, SIZE), |(y, x)| {
+        let digit = &digits[(seed + y / 32 * (SIZE / 32) + x / 32) % digits.len()];
+        let noise = ((y * 31 + x * 17 + seed * 7) % 97) as f32 / 97.0 - 0.5;
+        digit[y / 4 % 8 * 8 + x / 4 % 8] + 4.0 * noise
+    })
+}
+
+/// The median of the 5 × 5 pixels around each, and the difference to the mean twice on top.
+fn sharpen(image: &Array2<f32>) -> Array2<f32> {
+    let (height, width) = image.dim();
+    let around = |y: usize, x: usize| {
+        let rows = y.saturating_sub(2)..(y + 3).min(height);
+        rows.flat_map(move |row| {
+            (x.saturating_sub(2)..(x + 3).min(width)).map(move |column| image[(row, column)])
+        })
+    };
+    Array2::from_shape_fn(image.dim(), |(y, x)| {
+        let mut pixels: Vec<f32> = around(y, x).collect();
+        let mean = pixels.iter().sum::<f32>() / pixels.len() as f32;
+        let middle = pixels.len() / 2;
+        let (_, median, _) = pixels.select_nth_unstable_by(middle, f32::total_cmp);
+        (*median + 2.0 * (*median - mean)).clamp(0.0, 16.0)
+    })
+}
+
+/// The digits of the data set that lies beside the examples: 64 pixels from 0 to 16 in each row.
+fn digits() -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits.csv.gz");
+    let source = Box::new(BufReader::new(File::open(path)?));
+    // The first bytes say that it is gzip.
+    let found = Registry::global().decoder_for(source, &DecodeOptions::new())?;
+    let text = std::io::read_to_string(found.reader)?;
+    let pixels = |line: &str| line.split(',').take(64).map(str::parse).collect();
+    Ok(text.lines().map(pixels).collect::<Result<_, std::num::ParseFloatError>>()?)
+}
+
+fn all(parallel: &Parallel, posters: &[Array2<f32>]) -> Timed<Vec<Array2<f32>>> {
+    let start = Instant::now();
+    let sharpened = parallel.run(posters.iter().map(|poster| delayed!(sharpen(poster))))?;
+    Ok((sharpened, start.elapsed()))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let digits = digits()?;
+    let posters: Vec<_> = (0..POSTERS).map(|seed| poster(&digits, seed)).collect();
+    let (reference, alone) = all(&Parallel::new().n_jobs(1), &posters)?;
+    println!("{POSTERS} posters of {SIZE} × {SIZE} pixels");
+    println!("one worker:             {alone:>8.3?}");
+    for backend in ["threads", "processes"] {
+        let (again, took) = all(&Parallel::new().n_jobs(2).backend(backend), &posters)?;
+        assert!(again == reference);
+        let faster = alone.as_secs_f64() / took.as_secs_f64();
+        println!("2 workers, {backend:<12} {took:>8.3?}, {faster:.2} times as fast");
+    }
+    Ok(())
+}
