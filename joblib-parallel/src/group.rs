@@ -144,3 +144,18 @@ fn read<T: Task, F: Fold<T::Output>>(
     };
     Ok(Folded { sum, count: count as usize, took })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fold;
+
+    #[test]
+    fn a_group_ends_at_the_first_result_that_is_missing() {
+        let sum = fold(|| 0, |sum, n: i32| sum + n, |left, right| left + right);
+        let whole = folded(&sum, [Ok(1), Ok(2)].into_iter());
+        assert_eq!((whole.sum, whole.count), (Ok(3), 2));
+        let broken = folded(&sum, [Ok(1), Err(Failure::Lost), Ok(2)].into_iter());
+        assert_eq!((broken.sum, broken.count), (Err(Failure::Lost), 1));
+    }
+}
