@@ -144,6 +144,10 @@ pub enum ErrorKind {
         limit: u64,
     },
 
+    /// A Python file refers to something outside of it, or is newer than what is known.
+    #[error("{0}")]
+    Python(String),
+
     /// The value cannot be written: its `Serialize` breaks a rule, or the format has no room for it.
     #[error("{detail}")]
     Unwritable {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use joblib_compress::{DecodeOptions, Registry};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use crate::format::envelope::{FOOTER_LEN, Footer};
 use crate::frame_source::{FrameSource, Input, Plain, Reading};
 use crate::location::Location;
 use crate::mapped::{Map, MmapMode};
+use crate::pickle::{self, Place, is_pickle};
 
 /// How much decompressed data is read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -202,11 +204,15 @@ impl LoadOptions {
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
         let is_native = head.starts_with(&MAGIC);
+        let is_pickle = is_pickle(&head);
         let mut whole = io::Cursor::new(head).chain(reader);
         if is_native {
             return self.read(&mut Plain(whole));
         }
-        self.read_compressed(Box::new(BufReader::new(&mut whole)))
+        if is_pickle {
+            return self.read_pickle(&mut Plain(whole), true, self.place());
+        }
+        self.read_compressed(Box::new(BufReader::new(&mut whole)), None)
     }
 
     fn load_at<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
@@ -235,14 +241,14 @@ impl LoadOptions {
             return self.load_from(BufReader::new(file));
         }
         let mut input = FileInput::new(file).map_err(reading)?;
+        if is_pickle(input.head().map_err(reading)?) {
+            return self.load_pickle(&mut input, path);
+        }
         if !input.starts_with(&MAGIC).map_err(reading)? {
             self.warn_of("is compressed", path);
-            return self.read_compressed(Box::new(input.into_reader()));
+            return self.read_compressed(Box::new(input.into_reader()), path.parent());
         }
-        let map = match self.mmap_mode {
-            Some(mode) => Map::new(input.get_ref(), path, mode)?,
-            None => None,
-        };
+        let map = self.map(&input, path)?;
         let source = FrameSource::open(&mut input, self.reading)?.with_map(map);
         let (value, source, used) = Decoder::new(source).decode()?;
         if source.mapped() == 0 {
@@ -265,8 +271,50 @@ impl LoadOptions {
         File::options().read(true).write(writable).open(path)
     }
 
-    fn read_compressed<T: DeserializeOwned>(&self, reader: Box<dyn BufRead + '_>) -> Result<T> {
-        self.read(&mut Plain(decompressed(reader, self.reading.threads)?.content))
+    fn map(&self, input: &FileInput, path: &Path) -> Result<Option<Arc<Map>>> {
+        match self.mmap_mode {
+            Some(mode) => Map::new(input.get_ref(), path, mode),
+            None => Ok(None),
+        }
+    }
+
+    fn read_compressed<T: DeserializeOwned>(
+        &self,
+        reader: Box<dyn BufRead + '_>,
+        folder: Option<&Path>,
+    ) -> Result<T> {
+        let mut content = decompressed(reader, self.reading.threads)?.content;
+        if !is_pickle(content.fill_buf().map_err(reading)?) {
+            return self.read(&mut Plain(content));
+        }
+        self.read_pickle(&mut Plain(content), false, Place { folder, ..self.place() })
+    }
+
+    fn load_pickle<T: DeserializeOwned>(&self, input: &mut FileInput, path: &Path) -> Result<T> {
+        let map = self.map(input, path)?;
+        let is_mapping = map.is_some();
+        let place = Place { folder: path.parent(), map, ..self.place() };
+        let pickle = pickle::read(input, false, place)?;
+        if is_mapping && pickle.unaligned > 0 {
+            self.warn_of("has arrays that are not aligned (joblib before 1.2 wrote it)", path);
+        } else if pickle.mapped == 0 {
+            self.warn_of("has no array of 1 KiB or more that can be mapped", path);
+        }
+        pickle.value.into_typed()
+    }
+
+    fn read_pickle<T: DeserializeOwned>(
+        &self,
+        input: &mut dyn Input,
+        exact: bool,
+        place: Place<'_>,
+    ) -> Result<T> {
+        pickle::read(input, exact, place)?.value.into_typed()
+    }
+
+    fn place(&self) -> Place<'static> {
+        let limit = self.reading.memory_limit;
+        Place { folder: None, map: None, memory_limit: (limit != u64::MAX).then_some(limit) }
     }
 
     fn read<T: DeserializeOwned>(&self, input: &mut dyn Input) -> Result<T> {
@@ -286,9 +334,15 @@ pub(crate) struct Decompressed<'r> {
 
 /// Decompresses what begins like a known compressor's stream.
 pub(crate) fn decompressed<'r>(
-    reader: Box<dyn BufRead + 'r>,
+    mut reader: Box<dyn BufRead + 'r>,
     threads: usize,
 ) -> Result<Decompressed<'r>> {
+    if reader.fill_buf().map_err(reading)?.starts_with(pickle::ZF_MAGIC) {
+        let (len, content) = pickle::zf_content(reader)?;
+        let content: Box<dyn Read + 'r> = Box::new(content.take(len));
+        let compressor = Some("zlib".to_owned());
+        return Ok(Decompressed { compressor, content: BufReader::with_capacity(BUFFER, content) });
+    }
     let found = Registry::global()
         .decoder_for(reader, &DecodeOptions::new().threads(threads))
         .map_err(|source| Error::new(ErrorKind::Compression { action: "reading", source }))?;

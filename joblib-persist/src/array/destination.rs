@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde::de::Visitor;
 
 use super::Order;
-use super::element::Element;
+use super::element::{DType, Element};
 use super::memory::{self, Elements};
 use super::probe;
 use super::table::{IdHasher, for_each_element};
@@ -39,6 +39,7 @@ type Reader = unsafe fn(*mut (), &Description, &mut dyn Elements) -> Result<()>;
 struct Entry {
     visitor: TypeId,
     reader: Reader,
+    dtype: DType,
 }
 
 type Table = HashMap<TypeId, Entry, BuildHasherDefault<IdHasher>>;
@@ -47,6 +48,7 @@ type Table = HashMap<TypeId, Entry, BuildHasherDefault<IdHasher>>;
 pub(crate) struct Destination<T> {
     /// Invariant: filed under the id of `T`.
     reader: Reader,
+    dtype: DType,
     value: PhantomData<fn() -> T>,
 }
 
@@ -64,8 +66,16 @@ impl<T> Destination<T> {
 
     fn find<'de, V: Visitor<'de, Value = T>>(table: &Table) -> Option<Self> {
         let entry = table.get(&typeid::of::<T>())?;
-        (entry.visitor == typeid::of::<V>())
-            .then_some(Destination { reader: entry.reader, value: PhantomData })
+        (entry.visitor == typeid::of::<V>()).then_some(Destination {
+            reader: entry.reader,
+            dtype: entry.dtype,
+            value: PhantomData,
+        })
+    }
+
+    /// The type of the elements.
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Reads the array.
@@ -97,14 +107,14 @@ fn arrays() -> &'static Table {
     &ARRAYS
 }
 
-fn add<T: Deserialize<'static> + 'static>(table: &mut Table, reader: Reader) {
+fn add<T: Deserialize<'static> + 'static>(table: &mut Table, dtype: DType, reader: Reader) {
     if let Some(visitor) = probe::visitor_of::<T>() {
-        table.insert(TypeId::of::<T>(), Entry { visitor, reader });
+        table.insert(TypeId::of::<T>(), Entry { visitor, reader, dtype });
     }
 }
 
 fn add_sequence<E: Element + Deserialize<'static>>(table: &mut Table) {
-    add::<Vec<E>>(table, |to, description, elements| {
+    add::<Vec<E>>(table, E::DTYPE, |to, description, elements| {
         let vec = read_vec::<E>(description, elements)?;
         // SAFETY: filed under `Vec<E>`.
         unsafe { to.cast::<Vec<E>>().write(vec) };
@@ -128,19 +138,19 @@ where
     E: Element + Deserialize<'static>,
     D: Dimension + Deserialize<'static> + 'static,
 {
-    add::<Array<E, D>>(table, |to, description, elements| {
+    add::<Array<E, D>>(table, E::DTYPE, |to, description, elements| {
         let array = read_array::<E, D>(description, elements)?;
         // SAFETY: filed under `Array<E, D>`.
         unsafe { to.cast::<Array<E, D>>().write(array) };
         Ok(())
     });
-    add::<ArcArray<E, D>>(table, |to, description, elements| {
+    add::<ArcArray<E, D>>(table, E::DTYPE, |to, description, elements| {
         let array = read_array::<E, D>(description, elements)?;
         // SAFETY: filed under `ArcArray<E, D>`.
         unsafe { to.cast::<ArcArray<E, D>>().write(array.into()) };
         Ok(())
     });
-    add::<CowArray<'static, E, D>>(table, |to, description, elements| {
+    add::<CowArray<'static, E, D>>(table, E::DTYPE, |to, description, elements| {
         let array = read_array::<E, D>(description, elements)?;
         // SAFETY: filed under `CowArray<E, D>`. The value's lifetime, if it has another one, is
         // shorter, and an owned array is good for all of them.

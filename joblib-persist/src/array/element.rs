@@ -92,7 +92,6 @@ impl DType {
     }
 
     /// The alignment of an element in memory, in bytes.
-    #[allow(dead_code, reason = "readers of Python files come next")]
     pub(crate) fn alignment(self) -> usize {
         match self {
             DType::U128 | DType::I128 => align_of::<u128>(),

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "sees elements as bytes, and asks the allocator for zeroed memory")]
 
 use std::alloc::{self, Layout};
+use std::any::{Any, TypeId};
 
 use super::element::Element;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,11 @@ pub(crate) trait Elements {
     /// Fills `bytes` with the next ones.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
 
+    /// All elements, if they are in a vector of that type already.
+    fn whole(&mut self, _vec: TypeId) -> Option<Box<dyn Any>> {
+        None
+    }
+
     /// Called once, behind the last byte: compares what was filled with its checksum.
     fn finish(&mut self) -> Result<()>;
 }
@@ -35,7 +41,11 @@ pub(crate) fn read<E: Element>(
     elements: &mut dyn Elements,
 ) -> Result<Vec<E>> {
     description.expect(E::DTYPE)?;
-    read_as(description, elements)
+    let whole = elements.whole(TypeId::of::<Vec<E>>());
+    match whole.and_then(|vec| vec.downcast::<Vec<E>>().ok()) {
+        Some(vec) => Ok(*vec),
+        None => read_as(description, elements),
+    }
 }
 
 /// Reads the elements of an array, of whatever type, as bytes.

@@ -22,6 +22,11 @@ impl FileInput {
         Ok(self.reader.fill_buf()?.starts_with(bytes))
     }
 
+    /// Some of the next bytes; none only at the end. Does not move on.
+    pub(crate) fn head(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
     pub(crate) fn get_ref(&self) -> &File {
         self.reader.get_ref()
     }

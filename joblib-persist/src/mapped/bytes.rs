@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use super::Map;
+use super::{Map, Place};
 use crate::array::{DType, Element};
 
 /// A piece of a mapped file: valid elements of one type, aligned.
 ///
 /// Invariants: the piece lies within the map, is aligned for `dtype` and holds elements that it
-/// accepts; nobody else has any of its bytes, because pieces come from a stream in which each
-/// lies behind the one before, and this is no `Clone`.
+/// accepts; nobody else has any of its bytes if the map may be written to, because it was lent.
 #[derive(Debug)]
 pub(crate) struct MappedBytes {
     map: Arc<Map>,
@@ -20,16 +19,10 @@ pub(crate) struct MappedBytes {
     dtype: DType,
 }
 
-#[allow(dead_code, reason = "readers of Python files come next")]
 impl MappedBytes {
     /// The piece, unless it lies outside of the map, is not aligned or holds no such elements.
-    ///
-    /// The caller gives each piece of a map to one value only.
     pub(crate) fn new(map: Arc<Map>, offset: u64, len: usize, dtype: DType) -> Option<Self> {
-        let offset = usize::try_from(offset).ok()?;
-        if offset.checked_add(len)? > map.len() {
-            return None;
-        }
+        let offset = map.lend(offset, len).ok()?;
         let bytes = MappedBytes { map, offset, len, dtype };
         let is_aligned = bytes.bytes().as_ptr().addr().is_multiple_of(dtype.alignment());
         (is_aligned && dtype.accepts(bytes.bytes())).then_some(bytes)
@@ -40,8 +33,8 @@ impl MappedBytes {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: within the map, which lives as long as `self`; nobody else has these bytes, and
-        // other processes keep to the contract of `MappedArray`.
+        // SAFETY: within the map, which lives as long as `self`; nobody else may write to these
+        // bytes, and other processes keep to the contract of `MappedArray`.
         unsafe { std::slice::from_raw_parts(self.map.at(self.offset), self.len) }
     }
 
@@ -57,8 +50,15 @@ impl MappedBytes {
         })
     }
 
-    /// Map and offset, for somebody who takes the place of this one.
-    pub(crate) fn into_parts(self) -> (Arc<Map>, u64) {
-        (self.map, self.offset as u64)
+    /// Gives the piece back to its map, where somebody else may have it.
+    pub(crate) fn into_place(self) -> (Arc<Map>, Place) {
+        let place = Place { offset: self.offset as u64, has_checksum: false };
+        (Arc::clone(&self.map), place)
+    }
+}
+
+impl Drop for MappedBytes {
+    fn drop(&mut self) {
+        self.map.take_back(self.offset, self.len);
     }
 }

@@ -45,7 +45,8 @@ impl Map {
         Ok(Some(Arc::new(Map { raw, mode, lent: Mutex::default(), _open: open })))
     }
 
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(unix)]
+    pub(super) fn len(&self) -> usize {
         self.raw.len()
     }
 
@@ -74,6 +75,14 @@ impl Map {
         let start = part.start;
         lent.push(part);
         Ok(start)
+    }
+
+    /// Ends a loan: the caller has no reference to the part any more.
+    pub(super) fn take_back(&self, start: usize, len: usize) {
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = lent.iter().position(|part| *part == (start..start + len)) {
+            lent.swap_remove(at);
+        }
     }
 
     /// Copies a part of the map.

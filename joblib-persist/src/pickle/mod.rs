@@ -1,6 +1,8 @@
-//! Python's pickles, as its joblib writes them.
+//! Python's pickles, as its joblib and its pickle module write them.
 
 mod opcode;
+mod read;
 mod write;
 
+pub(crate) use read::{Place, ZF_MAGIC, is_pickle, read, zf_content};
 pub(crate) use write::{Protocol, write};

@@ -1,6 +1,7 @@
 //! Where the parts of a value lie: no pointers, so that values may be shared, refer to themselves
 //! and nest as deep as they like, and are dropped without recursion.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::array::{ArrayItem, Data};
@@ -140,9 +141,47 @@ impl Arena {
         self.items.len()
     }
 
-    /// How many texts there are.
-    pub(crate) fn texts(&self) -> usize {
-        self.ends.len()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.ends.is_empty()
+    }
+
+    /// Takes the elements out of all arrays that are not of Python objects, by the number of
+    /// their item.
+    pub(crate) fn take_arrays(&mut self) -> HashMap<usize, Data> {
+        let mut taken = HashMap::new();
+        for (number, item) in self.items.iter_mut().enumerate() {
+            if let Item::Array(array) = item {
+                if !matches!(array.data, Data::Objects(_)) {
+                    taken.insert(number, std::mem::replace(&mut array.data, Data::Raw(Vec::new())));
+                }
+            }
+        }
+        taken
+    }
+
+    pub(crate) fn items_mut(&mut self) -> &mut [Item] {
+        &mut self.items
+    }
+
+    /// About how many references there are: a measure of the time it takes to look at each.
+    pub(crate) fn slots(&self) -> u64 {
+        let slots = |item: &Item| match item {
+            Item::List(nodes) | Item::Set(nodes) | Item::Dict(nodes) => nodes.len(),
+            Item::Tuple(nodes) | Item::FrozenSet(nodes) => nodes.len(),
+            Item::Array(array) => match &array.data {
+                Data::Objects(nodes) => nodes.len(),
+                _ => 1,
+            },
+            Item::Object(object) => object.items.len() + object.entries.len(),
+            _ => 1,
+        };
+        self.items.iter().map(|item| 1 + slots(item) as u64).sum()
+    }
+
+    /// How much memory texts and items take, without what the items refer to.
+    pub(crate) fn bytes(&self) -> u64 {
+        let items = self.items.len() * size_of::<Item>();
+        (self.text.len() + self.ends.len() * size_of::<usize>() + items) as u64
     }
 
     /// Gives back memory that was reserved for more.

@@ -25,6 +25,19 @@ pub(crate) struct ArrayItem {
     pub(crate) data: Data,
 }
 
+impl ArrayItem {
+    /// The same array with other elements.
+    pub(crate) fn with_data(&self, data: Data) -> Self {
+        ArrayItem {
+            class: self.class,
+            element_type: Arc::clone(&self.element_type),
+            shape: self.shape.clone(),
+            order: self.order,
+            data,
+        }
+    }
+}
+
 /// The elements of an array.
 #[derive(Clone, Debug)]
 pub(crate) enum Data {

@@ -1,6 +1,6 @@
 //! The memory of an array whose element type is known at run time only.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 
 use crate::array::{DType, Element, bytes_of};
@@ -56,6 +56,11 @@ impl Buffer {
     /// The elements, if they are of that very type.
     pub(crate) fn elements<E: Element>(&self) -> Option<&[E]> {
         self.0.as_any().downcast_ref::<Vec<E>>().map(Vec::as_slice)
+    }
+
+    /// Whether the vector is of that type.
+    pub(crate) fn is(&self, vec: TypeId) -> bool {
+        self.0.as_any().type_id() == vec
     }
 
     /// The vector as it is, to be downcast.

@@ -1,5 +1,6 @@
 //! Making values.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -272,10 +273,30 @@ impl Builder {
 
     /// Copies a part of another value with all that is in it; what is shared stays shared.
     pub fn copy(&mut self, value: ValueRef<'_>) -> Part {
-        Part(
-            Copier { from: value.arena, to: &mut self.arena, copied: HashMap::new() }
-                .run(value.node),
-        )
+        self.copy_with(value, |_| None)
+    }
+
+    /// As [`copy`](Self::copy), but the elements of an array are those that `data` gives for the
+    /// number of its item, if it gives any.
+    pub(super) fn copy_with(
+        &mut self,
+        value: ValueRef<'_>,
+        data: impl Fn(usize) -> Option<Data>,
+    ) -> Part {
+        let copier = Copier { from: value.arena, to: &mut self.arena, copied: HashMap::new() };
+        Part(copier.run(value.node, data))
+    }
+
+    /// Takes a value over as a part.
+    pub(super) fn absorb(&mut self, value: Value) -> Part {
+        if self.arena.is_empty() {
+            self.arena = value.arena;
+            return Part(value.root);
+        }
+        let Value { mut arena, root } = value;
+        let arrays = RefCell::new(arena.take_arrays());
+        let from = ValueRef { arena: &arena, node: root };
+        self.copy_with(from, |number| arrays.borrow_mut().remove(&number))
     }
 }
 
@@ -292,7 +313,7 @@ struct Copier<'a> {
 }
 
 impl Copier<'_> {
-    fn run(mut self, root: Node) -> Node {
+    fn run(mut self, root: Node, data: impl Fn(usize) -> Option<Data>) -> Node {
         let mut open = vec![root];
         while let Some(node) = open.pop() {
             if self.copied.contains_key(&node) {
@@ -303,9 +324,14 @@ impl Copier<'_> {
                     let text = self.to.add_text(self.from.text(number));
                     self.copied.insert(node, text);
                 }
-                Unpacked::Item(_) => {
+                Unpacked::Item(number) => {
                     let Some(item) = self.from.item_of(node) else { continue };
-                    let mut item = item.clone();
+                    let mut item = match (item, data(number)) {
+                        (Item::Array(array), Some(data)) => {
+                            Item::Array(Box::new(array.with_data(data)))
+                        }
+                        _ => item.clone(),
+                    };
                     item.for_each_node(|node| open.push(*node));
                     let place = self.to.add(item);
                     self.copied.insert(node, place);

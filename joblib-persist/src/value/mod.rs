@@ -16,14 +16,15 @@
 //! are kept as the calls that make them. So a value that is written again is the one that was
 //! read. Nothing is ever called.
 
-#![allow(dead_code, reason = "readers and writers of Python files come next")]
-
 mod arena;
 mod array;
 mod big_int;
 mod buffer;
 mod builder;
+mod de;
 mod element_type;
+mod from_serde;
+mod hand_over;
 mod kind;
 mod node;
 mod object;
@@ -39,8 +40,10 @@ pub use element_type::{ByteOrder, ElementType, Field, Form, TimeUnit};
 pub use kind::{Identity, Items, Kind, Pairs, ValueRef};
 pub use object::{Global, Object};
 
-pub(crate) use arena::Arena;
-pub(crate) use node::Node;
+pub(crate) use arena::{Arena, Item, ObjectItem};
+pub(crate) use array::{ArrayItem, Data, data_from_bytes, read_native};
+pub(crate) use buffer::Buffer;
+pub(crate) use node::{Node, Unpacked};
 
 use ndarray::{Array, Dimension};
 

@@ -31,6 +31,8 @@ const ITEM: u64 = 0xffff;
 
 impl Node {
     pub(crate) const NONE: Node = Node(CONSTANT << TAG_SHIFT);
+    /// Stands for no node at all where there has to be one.
+    pub(crate) const ABSENT: Node = Node(CONSTANT << TAG_SHIFT | 3);
     const FALSE: Node = Node(CONSTANT << TAG_SHIFT | 1);
     const TRUE: Node = Node(CONSTANT << TAG_SHIFT | 2);
 
@@ -60,16 +62,6 @@ impl Node {
     #[inline]
     pub(crate) fn item(number: usize) -> Node {
         Node(ITEM << TAG_SHIFT | number as u64)
-    }
-
-    /// The node as bits, to be stored.
-    pub(crate) fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// A node that was stored: it may be any.
-    pub(crate) fn from_bits(bits: u64) -> Node {
-        Node(bits)
     }
 
     #[inline]

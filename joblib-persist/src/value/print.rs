@@ -93,7 +93,11 @@ impl Printer<'_, '_> {
             Kind::Array(array) => self.array(&array),
             Kind::Scalar(element_type, bytes) => match scalar::number(element_type, bytes) {
                 Some(number) => write!(self.to, "{element_type}({number})"),
-                None => self.bytes(&element_type.to_string(), bytes),
+                None => match (element_type.kind, scalar::text(element_type, bytes)) {
+                    ('U', Some(text)) => self.text(&text),
+                    ('S', _) => self.bytes("b", scalar::byte_string(bytes)),
+                    _ => self.bytes(&element_type.to_string(), bytes),
+                },
             },
             Kind::ElementType(element_type) => write!(self.to, "dtype({element_type})"),
             Kind::Global(global) => write!(self.to, "<{global}>"),

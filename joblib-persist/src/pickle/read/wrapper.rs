@@ -1,0 +1,209 @@
+//! Arrays as joblib writes them: an object that stands for an array, and the elements behind it,
+//! between two opcodes (since 0.10) or in a file of their own (before).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::array::{byte_len, no_bools};
+use super::machine::Machine;
+use crate::array::{DType, Order};
+use crate::error::{Error, ErrorKind, Result};
+use crate::mapped::MappedBytes;
+use crate::value::{
+    ArrayItem, Data, ElementType, Global, Item, Kind, Node, ValueRef, data_from_bytes,
+};
+
+/// Arrays of fewer bytes are not worth a map.
+const MAP_MIN: usize = 1024;
+
+/// What stands for an array; joblib 1.6, `numpy_pickle.py` and `numpy_pickle_compat.py`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Wrapper {
+    /// `NumpyArrayWrapper`: the elements follow.
+    Inline,
+    /// `NDArrayWrapper`: a `.npy` file beside this one.
+    Npy,
+    /// `ZNDArrayWrapper`: a compressed file beside this one.
+    Compressed,
+}
+
+impl Wrapper {
+    pub(super) fn of(class: Global<'_>) -> Option<Self> {
+        let is_joblib = class.module.ends_with("joblib.numpy_pickle")
+            || class.module.ends_with("joblib.numpy_pickle_compat");
+        match class.name {
+            "NumpyArrayWrapper" if is_joblib => Some(Wrapper::Inline),
+            "NDArrayWrapper" if is_joblib => Some(Wrapper::Npy),
+            "ZNDArrayWrapper" if is_joblib => Some(Wrapper::Compressed),
+            _ => None,
+        }
+    }
+}
+
+impl Machine<'_, '_> {
+    /// Replaces a wrapper by its array.
+    pub(super) fn unwrap(&mut self, wrapper: Wrapper, object: Node, state: Node) -> Result<()> {
+        let array = match wrapper {
+            Wrapper::Inline => match self.inline(object, state)? {
+                Some(array) => array,
+                None => return Ok(()),
+            },
+            Wrapper::Npy => self.npy(state)?,
+            Wrapper::Compressed => self.compressed(state)?,
+        };
+        if let Some(item) = self.arena.item_mut(object) {
+            *item = Item::Array(Box::new(array));
+        }
+        Ok(())
+    }
+
+    /// The array whose elements follow; none if they are a pickle, which then begins.
+    fn inline(&mut self, object: Node, state: Node) -> Result<Option<ArrayItem>> {
+        let bad = || Error::damaged("a `NumpyArrayWrapper` that makes no sense");
+        let field = |name| self.view(state).as_dict().and_then(|state| state.get(name));
+        let shape = self.shape(field("shape").ok_or_else(bad)?).ok_or_else(bad)?;
+        let element_type = match field("dtype").map(ValueRef::kind) {
+            Some(Kind::ElementType(element_type)) => Arc::clone(element_type),
+            _ => return Err(bad()),
+        };
+        let order = order(field("order"));
+        let class = field("subclass").map_or(Node::NONE, |class| self.array_class(class.node));
+        let is_aligned = field("numpy_array_alignment_bytes").is_some_and(|bytes| !bytes.is_none());
+        if element_type.has_objects() {
+            self.begin_inner(object);
+            return Ok(None);
+        }
+        if is_aligned {
+            let padding = self.stream.byte()?;
+            self.stream.skip(padding.into())?;
+        }
+        let data = self.inline_data(&element_type, &shape)?;
+        Ok(Some(ArrayItem { class, element_type, shape: shape.into(), order, data }))
+    }
+
+    fn inline_data(&mut self, element_type: &ElementType, shape: &[usize]) -> Result<Data> {
+        let byte_len = byte_len(element_type, shape)?;
+        let Some(dtype) = element_type.dtype().filter(|_| element_type.is_native()) else {
+            self.check_large(byte_len as u64)?;
+            self.large += byte_len as u64;
+            return self.stream.bytes(byte_len as u64).map(Data::Raw);
+        };
+        if let Some(data) = self.mapped_data(dtype, byte_len)? {
+            return Ok(data);
+        }
+        self.check_large(byte_len as u64)?;
+        self.large += byte_len as u64;
+        self.stream.elements(dtype, byte_len).map(Data::Native)
+    }
+
+    /// The elements where they are in the mapped file, if they can stay there.
+    fn mapped_data(&mut self, dtype: DType, byte_len: usize) -> Result<Option<Data>> {
+        let Some(map) = self.place.map.as_ref().filter(|_| byte_len >= MAP_MIN) else {
+            return Ok(None);
+        };
+        let offset = self.stream.offset();
+        // The offset only grows, so that no two arrays have a byte in common.
+        match MappedBytes::new(Arc::clone(map), offset, byte_len, dtype) {
+            Some(bytes) => {
+                self.stream.skip(byte_len as u64)?;
+                self.mapped += 1;
+                Ok(Some(Data::Mapped(Arc::new(bytes))))
+            }
+            None => {
+                self.unaligned += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The file of an array beside this one: a name, never a path.
+    fn beside(&self, state: Node) -> Result<PathBuf> {
+        let name = self.view(state).as_dict().and_then(|state| state.get("filename"));
+        let name = name.and_then(ValueRef::as_str).unwrap_or_default();
+        let is_name = !name.is_empty() && name != "." && name != "..";
+        if !is_name || name.contains(['/', '\\', ':', '\0']) {
+            return Err(Error::damaged(format!(
+                "`{name}` is not the name of a file beside this one"
+            )));
+        }
+        let folder = self.place.folder.ok_or_else(|| {
+            let detail =
+                format!("the pickle has an array in the file `{name}`: load it by its path");
+            Error::new(ErrorKind::Python(detail))
+        })?;
+        Ok(folder.join(name))
+    }
+
+    fn npy(&mut self, state: Node) -> Result<ArrayItem> {
+        let path = self.beside(state)?;
+        let class = self.view(state).as_dict().and_then(|state| state.get("subclass"));
+        let class = class.map_or(Node::NONE, |class| self.array_class(class.node));
+        let mut file = super::beside::Npy::open(&path)?;
+        let (element_type, shape, order) = (file.element_type()?, file.shape.clone(), file.order);
+        let byte_len = byte_len(&element_type, &shape)?;
+        if element_type.has_objects() {
+            return self.npy_objects(file, class);
+        }
+        self.check_large(byte_len as u64)?;
+        self.large += byte_len as u64;
+        let data = match element_type.dtype().filter(|_| element_type.is_native()) {
+            Some(dtype) => Data::Native(file.elements(dtype, byte_len)?),
+            None => Data::Raw(file.bytes(byte_len)?),
+        };
+        Ok(ArrayItem {
+            class,
+            element_type: Arc::new(element_type),
+            shape: shape.into(),
+            order,
+            data,
+        })
+    }
+
+    /// Python objects in a `.npy` file: a pickle of the whole array.
+    fn npy_objects(&mut self, mut file: super::beside::Npy, class: Node) -> Result<ArrayItem> {
+        let mut stream = super::stream::Stream::new(&mut file.input);
+        // Not from its folder: there is nothing beside what is beside.
+        let memory_limit = self.place.memory_limit;
+        let place = super::machine::Place { memory_limit, ..Default::default() };
+        let mut inner = Machine::new(&mut stream, place);
+        inner.arena = std::mem::take(&mut self.arena);
+        let root = inner.run();
+        self.arena = std::mem::take(&mut inner.arena);
+        match self.arena.item_of(root?) {
+            Some(Item::Array(array)) => Ok(ArrayItem { class, ..(**array).clone() }),
+            _ => Err(Error::damaged("a file of Python objects that holds no array")),
+        }
+    }
+
+    /// `_reconstruct(*init_args)` with the state and the decompressed bytes behind it.
+    fn compressed(&mut self, state: Node) -> Result<ArrayItem> {
+        let bad = || Error::damaged("a `ZNDArrayWrapper` that makes no sense");
+        let path = self.beside(state)?;
+        let field = |name| self.view(state).as_dict().and_then(|state| state.get(name));
+        let inner = field("state").ok_or_else(bad)?.node;
+        let [_version, shape, element_type, is_fortran] = self.arguments(inner).ok_or_else(bad)?;
+        let class = field("init_args").and_then(ValueRef::as_sequence);
+        let class = class.and_then(|arguments| arguments.get(0));
+        let class = class.map_or(Node::NONE, |class| self.array_class(class.node));
+        let shape = self.shape(self.view(shape)).ok_or_else(bad)?;
+        let Kind::ElementType(element_type) = self.view(element_type).kind() else {
+            return Err(bad());
+        };
+        let element_type = Arc::clone(element_type);
+        let is_fortran = self.view(is_fortran).as_bool().unwrap_or(false);
+        let order = if is_fortran { Order::F } else { Order::C };
+        let byte_len = byte_len(&element_type, &shape)?;
+        self.check_large(byte_len as u64)?;
+        self.large += byte_len as u64;
+        let bytes = super::beside::decompressed(&path, byte_len)?;
+        let data = data_from_bytes(&element_type, bytes).ok_or_else(no_bools)?;
+        Ok(ArrayItem { class, element_type, shape: shape.into(), order, data })
+    }
+}
+
+fn order(order: Option<ValueRef<'_>>) -> Order {
+    match order.and_then(ValueRef::as_str) {
+        Some("F") => Order::F,
+        _ => Order::C,
+    }
+}

@@ -1,0 +1,149 @@
+//! Elements of one type as those of another, where nothing can be lost.
+
+use num_complex::Complex;
+
+use crate::array::DType;
+use crate::value::Buffer;
+
+/// Whether every value of `from` is one of `to`.
+pub(super) fn is_lossless(from: DType, to: DType) -> bool {
+    if from == to {
+        return true;
+    }
+    match (class(from), class(to)) {
+        (Class::Unsigned(from), Class::Unsigned(to)) => from < to,
+        (Class::Unsigned(from), Class::Signed(to)) => from < to,
+        (Class::Signed(from), Class::Signed(to)) => from < to,
+        (Class::Unsigned(from) | Class::Signed(from), Class::Float(to) | Class::Complex(to)) => {
+            from < to
+        }
+        (Class::Float(from) | Class::Complex(from), Class::Complex(to)) => from <= to,
+        (Class::Float(from), Class::Float(to)) => from < to,
+        _ => false,
+    }
+}
+
+/// What kind of number, and how many bytes each has.
+enum Class {
+    Bool,
+    Unsigned(usize),
+    Signed(usize),
+    Float(usize),
+    Complex(usize),
+}
+
+fn class(dtype: DType) -> Class {
+    match dtype {
+        DType::Bool => Class::Bool,
+        DType::U8 | DType::U16 | DType::U32 | DType::U64 | DType::U128 => {
+            Class::Unsigned(dtype.size())
+        }
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::I128 => {
+            Class::Signed(dtype.size())
+        }
+        DType::F32 | DType::F64 => Class::Float(dtype.size()),
+        DType::C64 | DType::C128 => Class::Complex(dtype.size() / 2),
+    }
+}
+
+/// The elements of `from` that `bytes` are, in another type that [has room](is_lossless) for
+/// them.
+pub(super) fn widened(from: DType, bytes: &[u8], to: DType) -> Buffer {
+    match to {
+        DType::F64 => Buffer::from(floats(from, bytes)),
+        DType::F32 => narrowed(floats(from, bytes), |value| value as f32),
+        DType::C128 => Buffer::from(complexes(from, bytes)),
+        DType::C64 => {
+            narrowed(complexes(from, bytes), |value| Complex::new(value.re as f32, value.im as f32))
+        }
+        DType::U8 => narrowed(integers(from, bytes), |value| value as u8),
+        DType::I8 => narrowed(integers(from, bytes), |value| value as i8),
+        DType::U16 => narrowed(integers(from, bytes), |value| value as u16),
+        DType::I16 => narrowed(integers(from, bytes), |value| value as i16),
+        DType::U32 => narrowed(integers(from, bytes), |value| value as u32),
+        DType::I32 => narrowed(integers(from, bytes), |value| value as i32),
+        DType::U64 => narrowed(integers(from, bytes), |value| value as u64),
+        DType::I64 => narrowed(integers(from, bytes), |value| value as i64),
+        DType::U128 => narrowed(integers(from, bytes), |value| value as u128),
+        DType::I128 => Buffer::from(integers(from, bytes)),
+        DType::Bool => narrowed(integers(from, bytes), |value| value != 0),
+    }
+}
+
+fn narrowed<F, T: crate::array::Element>(from: Vec<F>, convert: impl Fn(F) -> T) -> Buffer {
+    Buffer::from(from.into_iter().map(convert).collect::<Vec<T>>())
+}
+
+/// Elements of `N` bytes each, as whatever `convert` makes of them.
+fn each<const N: usize, T>(bytes: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| convert(*chunk)).collect()
+}
+
+fn integers(from: DType, bytes: &[u8]) -> Vec<i128> {
+    match from {
+        DType::Bool | DType::U8 => each(bytes, |b| u8::from_le_bytes(b).into()),
+        DType::I8 => each(bytes, |b| i8::from_le_bytes(b).into()),
+        DType::U16 => each(bytes, |b| u16::from_le_bytes(b).into()),
+        DType::I16 => each(bytes, |b| i16::from_le_bytes(b).into()),
+        DType::U32 => each(bytes, |b| u32::from_le_bytes(b).into()),
+        DType::I32 => each(bytes, |b| i32::from_le_bytes(b).into()),
+        DType::U64 => each(bytes, |b| u64::from_le_bytes(b).into()),
+        DType::I64 => each(bytes, |b| i64::from_le_bytes(b).into()),
+        _ => each(bytes, i128::from_le_bytes),
+    }
+}
+
+fn floats(from: DType, bytes: &[u8]) -> Vec<f64> {
+    match from {
+        DType::F32 => each(bytes, |b| f32::from_le_bytes(b).into()),
+        DType::F64 => each(bytes, f64::from_le_bytes),
+        DType::I32 => each(bytes, |b| i32::from_le_bytes(b).into()),
+        DType::U32 => each(bytes, |b| u32::from_le_bytes(b).into()),
+        _ => integers(from, bytes).into_iter().map(|value| value as f64).collect(),
+    }
+}
+
+fn complexes(from: DType, bytes: &[u8]) -> Vec<Complex<f64>> {
+    match from {
+        DType::C64 | DType::C128 => {
+            let part = if from == DType::C64 { DType::F32 } else { DType::F64 };
+            let parts = floats(part, bytes);
+            parts.as_chunks::<2>().0.iter().map(|[re, im]| Complex::new(*re, *im)).collect()
+        }
+        _ => floats(from, bytes).into_iter().map(|value| Complex::new(value, 0.0)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::bytes_of;
+
+    #[test]
+    fn nothing_is_lost() {
+        assert!(is_lossless(DType::F32, DType::F64));
+        assert!(is_lossless(DType::U32, DType::I64));
+        assert!(is_lossless(DType::I32, DType::F64));
+        assert!(is_lossless(DType::F32, DType::C64));
+        assert!(!is_lossless(DType::I64, DType::F64));
+        assert!(!is_lossless(DType::U8, DType::I8));
+        assert!(!is_lossless(DType::I8, DType::U64));
+        assert!(!is_lossless(DType::F64, DType::F32));
+        assert!(!is_lossless(DType::C64, DType::F64));
+        assert!(!is_lossless(DType::U8, DType::Bool));
+        assert!(!is_lossless(DType::F64, DType::C64));
+    }
+
+    #[test]
+    fn values_stay_the_same() {
+        let from = [i16::MIN, -1, 0, 7, i16::MAX];
+        let wide = widened(DType::I16, bytes_of(&from), DType::I64);
+        assert_eq!(wide.elements::<i64>(), Some(&from.map(i64::from)[..]));
+        let wide = widened(DType::I16, bytes_of(&from), DType::F32);
+        assert_eq!(wide.elements::<f32>(), Some(&from.map(f32::from)[..]));
+        let wide = widened(DType::U8, &[0, 255], DType::I32);
+        assert_eq!(wide.elements::<i32>(), Some(&[0, 255][..]));
+        let wide = widened(DType::F32, bytes_of(&[0.5f32]), DType::C128);
+        assert_eq!(wide.elements::<Complex<f64>>(), Some(&[Complex::new(0.5, 0.0)][..]));
+    }
+}
