@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use super::Block;
 use super::table;
+use crate::value::ValueRef;
 
 /// Where a value being serialized came from: its type and its address, borrowed for `'a`.
 ///
@@ -59,6 +60,16 @@ impl<'a> Origin<'a> {
         // lifetimes were shortened, which safe code may do as well, and nothing it returns
         // outlives `'a`.
         Some(unsafe { reader(self) })
+    }
+
+    /// The part of a [`Value`](crate::value::Value), if it is one.
+    pub(crate) fn part(self) -> Option<ValueRef<'a>> {
+        if (self.type_id)() != typeid::of::<ValueRef<'a>>() {
+            return None;
+        }
+        // SAFETY: the value is a `ValueRef`, whose one lifetime outlives `'a`, and which may be read
+        // with a shorter one, as above.
+        Some(unsafe { *self.read::<ValueRef<'a>>() })
     }
 
     /// The value as the reader's type.

@@ -5,4 +5,4 @@ mod read;
 mod write;
 
 pub(crate) use read::{Place, ZF_MAGIC, is_pickle, read, zf_content};
-pub(crate) use write::{Protocol, write};
+pub(crate) use write::{Protocol, to_vec, write};

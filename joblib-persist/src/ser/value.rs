@@ -9,6 +9,7 @@ use super::sink::Sink;
 use super::stop::Stop;
 use crate::array::{self, Origin};
 use crate::format::{Container, tag};
+use crate::value::Embedded;
 
 type Result<T = ()> = std::result::Result<T, Stop>;
 
@@ -190,9 +191,14 @@ impl<'e, S: Sink> Serializer for ValueSerializer<'e, '_, S> {
     #[inline]
     fn serialize_newtype_struct<T: ?Sized + Serialize>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result {
+        if name == crate::value::NAME
+            && let Some(part) = Origin::of(value).part()
+        {
+            return self.encoder.value(&Embedded::of(part)?);
+        }
         self.encoder.value(value)
     }
 

@@ -55,6 +55,11 @@ impl Builder {
         Part(self.arena.add(item))
     }
 
+    /// A part, to look at.
+    pub(super) fn view(&self, part: Part) -> ValueRef<'_> {
+        ValueRef { arena: &self.arena, node: part.0 }
+    }
+
     /// `None`.
     pub fn none(&self) -> Part {
         Part(Node::NONE)

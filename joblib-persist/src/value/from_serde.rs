@@ -6,7 +6,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::builder::{Builder, Part};
 use super::de::NAME;
-use super::{Value, hand_over};
+use super::{Value, ValueRef, hand_over};
+use crate::error::{Error, Result};
+use crate::frame_source::Plain;
+use crate::pickle::{self, Place};
 
 /// Makes a value of what comes.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
@@ -118,8 +121,18 @@ impl<'de> Visitor<'de> for PartVisitor<'_> {
         let dict = self.0.dict(&[]);
         while let Some(key) = pairs.next_key_seed(PartSeed(self.0))? {
             let value = pairs.next_value_seed(PartSeed(self.0))?;
+            if self.0.view(key).as_str() == Some(NAME) {
+                let embedded = embedded(self.0.view(value)).map_err(serde::de::Error::custom)?;
+                return Ok(self.0.absorb(embedded));
+            }
             self.0.insert(dict, key, value);
         }
         Ok(dict)
     }
+}
+
+/// The value that a native file holds as the pickle that makes it.
+fn embedded(pickle: ValueRef<'_>) -> Result<Value> {
+    let bytes = pickle.as_bytes().ok_or_else(|| Error::damaged("a value without its pickle"))?;
+    Ok(pickle::read(&mut Plain(bytes), true, Place::default())?.value)
 }

@@ -31,6 +31,7 @@ mod object;
 mod path;
 mod print;
 mod scalar;
+mod ser;
 
 pub use arena::Making;
 pub use array::ArrayRef;
@@ -43,7 +44,9 @@ pub use object::{Global, Object};
 pub(crate) use arena::{Arena, Item, ObjectItem};
 pub(crate) use array::{ArrayItem, Data, data_from_bytes, read_native};
 pub(crate) use buffer::Buffer;
+pub(crate) use de::NAME;
 pub(crate) use node::{Node, Unpacked};
+pub(crate) use ser::Embedded;
 
 use ndarray::{Array, Dimension};
 

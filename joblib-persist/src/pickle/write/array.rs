@@ -96,7 +96,7 @@ impl Pickler<'_> {
         Ok(())
     }
 
-    fn shape(&mut self, shape: &[usize]) -> Result<()> {
+    pub(super) fn shape(&mut self, shape: &[usize]) -> Result<()> {
         if shape.len() > MAX_AXES {
             let axes = shape.len();
             let detail = format!("an array of {axes} axes, numpy takes up to {MAX_AXES}");

@@ -11,6 +11,7 @@
 //! | unit variant | its name |
 //! | other variants | `dict` of one item: name to contents, as `serde_json` has it |
 //! | `ndarray` array | `numpy.ndarray` |
+//! | `Value` | what it was read from, classes and shared parts included |
 
 mod array;
 mod compound;
@@ -19,11 +20,14 @@ mod pickler;
 mod protocol;
 mod serializer;
 mod strings;
+mod value;
+mod value_array;
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::frame_sink::Output;
+use crate::frame_sink::{Output, Plain};
+use crate::value::ValueRef;
 use pickler::Pickler;
 use serializer::PickleSerializer;
 
@@ -43,4 +47,14 @@ pub(crate) fn write<T: Serialize + ?Sized>(
             Err(stop.into_error().unwrap_or_else(|| Error::unwritable("nothing was written")))
         }
     }
+}
+
+/// Writes a value as a pickle in memory.
+pub(crate) fn to_vec(value: ValueRef<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut output = Plain(&mut bytes);
+    let mut pickler = Pickler::new(&mut output, Protocol::NEWEST, true);
+    pickler.value(value)?;
+    pickler.finish()?;
+    Ok(bytes)
 }

@@ -1,6 +1,7 @@
 //! Opcodes in frames, and what was memoised.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::protocol::Protocol;
 use super::strings::Strings;
@@ -8,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::MAX_DEPTH;
 use crate::frame_sink::Output;
 use crate::pickle::opcode as op;
+use crate::value::ElementType;
 
 /// A frame ends with the opcode that makes it this long; as in Python.
 const FRAME: usize = 64 * 1024;
@@ -33,6 +35,7 @@ pub(super) struct Pickler<'w> {
     globals: HashMap<Box<str>, HashMap<Box<str>, u32>>,
     /// The memo's indices of the element types of arrays.
     pub(super) dtypes: HashMap<&'static str, u32>,
+    pub(super) element_types: HashMap<Arc<ElementType>, u32>,
     depth: u32,
     /// Inside how many keys of maps we are.
     pub(super) keys: u32,
@@ -51,6 +54,7 @@ impl<'w> Pickler<'w> {
             strings: Strings::default(),
             globals: HashMap::new(),
             dtypes: HashMap::new(),
+            element_types: HashMap::new(),
             depth: 0,
             keys: 0,
         };
@@ -248,6 +252,16 @@ impl<'w> Pickler<'w> {
             }
         }
         self.counted(&with_len4(op::BINUNICODE, len)?, text.as_bytes())
+    }
+
+    /// Text that is not valid Unicode, in the UTF-8 of Python's `surrogatepass`.
+    pub(super) fn wide_text(&mut self, bytes: &[u8]) -> Result<()> {
+        self.counted(&with_len4(op::BINUNICODE, bytes.len())?, bytes)
+    }
+
+    /// Bytes with a length of eight bytes in front.
+    pub(super) fn long_bytes(&mut self, op: u8, bytes: &[u8]) -> Result<()> {
+        self.counted(&with_len8(op, bytes.len()), bytes)
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {

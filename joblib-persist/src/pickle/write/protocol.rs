@@ -10,6 +10,9 @@ impl Protocol {
     /// Frames, short strings: what Python 3.8 to 3.13 write by default and 3.4 can read.
     pub(crate) const DEFAULT: Protocol = Protocol(4);
 
+    /// Byte arrays in place.
+    pub(crate) const NEWEST: Protocol = Protocol(5);
+
     /// Checks the number of a protocol.
     pub(crate) fn new(number: u8) -> Result<Self> {
         match number {

@@ -158,9 +158,14 @@ impl<'p, 'w> Serializer for PickleSerializer<'p, 'w, '_> {
     #[inline]
     fn serialize_newtype_struct<T: ?Sized + Serialize>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result {
+        if name == crate::value::NAME
+            && let Some(part) = Origin::of(value).part()
+        {
+            return Ok(self.pickler.value(part)?);
+        }
         PickleSerializer::write(self.pickler, value)
     }
 
