@@ -9,6 +9,8 @@ mod python;
 #[cfg(feature = "compat")]
 mod python_write;
 #[cfg(feature = "compat")]
+mod sklearn;
+#[cfg(feature = "compat")]
 mod streams;
 #[cfg(feature = "compat")]
 mod tools;
@@ -35,5 +37,6 @@ pub(crate) fn run(args: &[String]) -> Result {
     streams::run()?;
     native::run()?;
     let pythons = if full { versions::Python::all()? } else { vec![versions::Python::current()?] };
-    python_write::run(&pythons, full)
+    python_write::run(&pythons, full)?;
+    sklearn::run(full)
 }

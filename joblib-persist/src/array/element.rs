@@ -193,6 +193,12 @@ elements! {
 #[repr(transparent)]
 pub(crate) struct HalfBits(u16);
 
+impl HalfBits {
+    pub(crate) fn of(bits: u16) -> Self {
+        HalfBits(bits)
+    }
+}
+
 elements! {
     HalfBits => F16 = HalfBits(0),
 }

@@ -46,6 +46,11 @@ impl<'de> Visitor<'de> for NewtypeVisitor<'_> {
         }
     }
 
+    /// The name of a field.
+    fn visit_str<E>(self, name: &str) -> Result<Part, E> {
+        Ok(self.0.str(name))
+    }
+
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Part, D::Error> {
         inner.deserialize_any(PartVisitor(self.0))
     }

@@ -2,7 +2,7 @@
 
 use num_complex::Complex;
 
-use crate::array::DType;
+use crate::array::{DType, HalfBits};
 use crate::value::Buffer;
 
 /// Whether every value of `from` is one of `to`.
@@ -30,6 +30,8 @@ enum Class {
     Signed(usize),
     Float(usize),
     Complex(usize),
+    /// Neither is made of others nor becomes them.
+    Half,
 }
 
 fn class(dtype: DType) -> Class {
@@ -43,6 +45,7 @@ fn class(dtype: DType) -> Class {
         }
         DType::F32 | DType::F64 => Class::Float(dtype.size()),
         DType::C64 | DType::C128 => Class::Complex(dtype.size() / 2),
+        DType::F16 => Class::Half,
     }
 }
 
@@ -66,6 +69,8 @@ pub(super) fn widened(from: DType, bytes: &[u8], to: DType) -> Buffer {
         DType::I64 => narrowed(integers(from, bytes), |value| value as i64),
         DType::U128 => narrowed(integers(from, bytes), |value| value as u128),
         DType::I128 => Buffer::from(integers(from, bytes)),
+        // Only itself has room in it.
+        DType::F16 => narrowed(integers(DType::U16, bytes), |bits| HalfBits::of(bits as u16)),
         DType::Bool => narrowed(integers(from, bytes), |value| value != 0),
     }
 }
