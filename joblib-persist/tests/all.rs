@@ -68,13 +68,13 @@ mod random;
 mod values;
 
 /// Python's files load as values and as types of the program, whoever wrote them.
-#[path = "all/python/read.rs"]
+#[path = "all/python_read.rs"]
 mod python_read;
 
 /// Python's values become types of the program where nothing is lost, and errors where it would be.
-#[path = "all/python/typed.rs"]
+#[path = "all/python_typed.rs"]
 mod python_typed;
 
 /// Made-up and damaged pickles end in a value or an error, never in a call, a panic or a hang.
-#[path = "all/python/hostile.rs"]
+#[path = "all/python_hostile.rs"]
 mod python_hostile;

@@ -150,10 +150,10 @@ impl Arena {
     pub(crate) fn take_arrays(&mut self) -> HashMap<usize, Data> {
         let mut taken = HashMap::new();
         for (number, item) in self.items.iter_mut().enumerate() {
-            if let Item::Array(array) = item {
-                if !matches!(array.data, Data::Objects(_)) {
-                    taken.insert(number, std::mem::replace(&mut array.data, Data::Raw(Vec::new())));
-                }
+            if let Item::Array(array) = item
+                && !matches!(array.data, Data::Objects(_))
+            {
+                taken.insert(number, std::mem::replace(&mut array.data, Data::Raw(Vec::new())));
             }
         }
         taken

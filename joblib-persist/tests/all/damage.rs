@@ -121,8 +121,8 @@ fn error_of<T: DeserializeOwned + std::fmt::Debug>(bytes: &[u8]) -> String {
 
 #[test]
 fn foreign_and_newer_files_are_named() {
-    let error = error_of::<u8>(b"\x80\x04pickled");
-    assert!(error.starts_with("not a joblib file (it starts with [80, 04, 70"), "{error}");
+    let error = error_of::<u8>(b"Some text");
+    assert!(error.starts_with("not a joblib file (it starts with [53, 6f, 6d"), "{error}");
     let mut newer = dump_to(&1u8, Vec::new()).unwrap();
     newer[8] = 2;
     let error = load_from::<u8>(&newer[..]).unwrap_err();

@@ -54,7 +54,7 @@ pub(super) struct Run {
     /// Where the part of the stack begins that is above the last mark.
     floor: usize,
     memo: Memo,
-    pub(super) protocol: u8,
+    protocol: Option<u8>,
 }
 
 impl<'s, 'r> Machine<'s, 'r> {
@@ -72,6 +72,11 @@ impl<'s, 'r> Machine<'s, 'r> {
             mapped: 0,
             unaligned: 0,
         }
+    }
+
+    /// Whether the pickle says that it is one, and in which protocol.
+    pub(super) fn is_named(&self) -> bool {
+        self.run.protocol.is_some() || !self.outer.is_empty()
     }
 
     /// Runs up to the end of the outermost pickle, whose value is the result.
@@ -313,11 +318,12 @@ impl<'s, 'r> Machine<'s, 'r> {
     fn step_control(&mut self, code: u8) -> Result<()> {
         match code {
             opcode::PROTO => {
-                self.run.protocol = self.stream.byte()?;
-                if self.run.protocol > super::PROTOCOL_MAX {
+                let protocol = self.stream.byte()?;
+                self.run.protocol = Some(protocol);
+                if protocol > super::PROTOCOL_MAX {
                     return Err(Error::new(ErrorKind::Python(format!(
                         "pickle protocol {} is newer than {}, the newest that is known",
-                        self.run.protocol,
+                        protocol,
                         super::PROTOCOL_MAX
                     ))));
                 }
@@ -424,8 +430,10 @@ impl<'s, 'r> Machine<'s, 'r> {
                 nodes.extend_from_slice(items);
             }
             Item::Set(nodes) if code == opcode::ADDITEMS => nodes.extend_from_slice(items),
-            Item::Dict(nodes) if is_pairs && count % 2 == 0 => nodes.extend_from_slice(items),
-            Item::Object(object) if is_pairs && count % 2 == 0 => {
+            Item::Dict(nodes) if is_pairs && count.is_multiple_of(2) => {
+                nodes.extend_from_slice(items)
+            }
+            Item::Object(object) if is_pairs && count.is_multiple_of(2) => {
                 object.entries.extend_from_slice(items);
             }
             Item::Object(object) if !is_pairs => object.items.extend_from_slice(items),
@@ -501,9 +509,10 @@ impl<'s, 'r> Machine<'s, 'r> {
 
     /// The same name is the same node.
     fn global(&mut self, module: &str, name: &str) -> Node {
+        let is_old = self.run.protocol.is_none_or(|protocol| protocol < 3);
         let module = match module {
-            "__builtin__" if self.run.protocol < 3 => "builtins",
-            "copy_reg" if self.run.protocol < 3 => "copyreg",
+            "__builtin__" if is_old => "builtins",
+            "copy_reg" if is_old => "copyreg",
             module => module,
         };
         let key = format!("{module}\n{name}");

@@ -13,7 +13,7 @@ mod wrapper;
 pub(crate) use beside::{ZF_MAGIC, zf_content};
 pub(crate) use machine::Place;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::frame_source::Input;
 use crate::value::Value;
 
@@ -49,9 +49,20 @@ pub(crate) fn is_pickle(head: &[u8]) -> bool {
 pub(crate) fn read(input: &mut dyn Input, exact: bool, place: Place<'_>) -> Result<Pickle> {
     let mut stream = if exact { stream::Stream::exact(input) } else { stream::Stream::new(input) };
     let mut machine = machine::Machine::new(&mut stream, place);
-    let root = machine.run()?;
+    let root = match machine.run() {
+        Ok(root) => root,
+        // Without a protocol at its front it was only a guess that it is a pickle.
+        Err(error) if !machine.is_named() && is_damage(&error) => {
+            return Err(Error::new(ErrorKind::Foreign { found: stream.head().to_vec() }));
+        }
+        Err(error) => return Err(error),
+    };
     let mut arena = std::mem::take(&mut machine.arena);
     arena.shrink();
     let value = Value { arena, root };
     Ok(Pickle { value, mapped: machine.mapped, unaligned: machine.unaligned })
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Damaged { .. } | ErrorKind::Truncated { .. })
 }

@@ -7,6 +7,9 @@ use crate::value::{Buffer, read_native};
 
 const BUFFER: usize = 64 * 1024;
 
+/// How many of the first bytes are shown of what is no pickle.
+const HEAD: usize = 8;
+
 /// A line of a text opcode is never longer, but for the text in it.
 const LINE_MAX: usize = 1 << 30;
 
@@ -19,16 +22,23 @@ pub(super) struct Stream<'r> {
     read: u64,
     /// Whether bytes that are not the pickle's may be read along.
     ahead: bool,
+    /// The first bytes.
+    head: Vec<u8>,
 }
 
 impl<'r> Stream<'r> {
     pub(super) fn new(input: &'r mut dyn Input) -> Self {
-        Stream { input, buffer: Vec::new(), at: 0, read: 0, ahead: true }
+        Stream { input, buffer: Vec::new(), at: 0, read: 0, ahead: true, head: Vec::new() }
     }
 
     /// Takes no byte that is not the pickle's: slow, if it has no frames.
     pub(super) fn exact(input: &'r mut dyn Input) -> Self {
         Stream { ahead: false, ..Self::new(input) }
+    }
+
+    /// The first bytes, for messages.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// As many bytes as `len` are the pickle's.
@@ -137,6 +147,8 @@ impl<'r> Stream<'r> {
             match self.input.read(&mut self.buffer[filled..]) {
                 Ok(0) => break Err(ended(std::io::ErrorKind::UnexpectedEof.into())),
                 Ok(read) => {
+                    let missing = HEAD.saturating_sub(self.head.len()).min(read);
+                    self.head.extend_from_slice(&self.buffer[filled..filled + missing]);
                     filled += read;
                     self.read += read as u64;
                 }

@@ -255,10 +255,11 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        if name == STRUCT_NAME && fields == STRUCT_FIELDS {
-            if let Some(array) = self.view().as_array() {
-                return self.visit_ndarray(array, visitor);
-            }
+        if name == STRUCT_NAME
+            && fields == STRUCT_FIELDS
+            && let Some(array) = self.view().as_array()
+        {
+            return self.visit_ndarray(array, visitor);
         }
         self.visit(visitor, fields.contains(&CLASS))
     }

@@ -293,10 +293,10 @@ impl<'de> Deserializer<'de> for Element<'_> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.element_type.kind == 'S' {
-            if let Ok(text) = std::str::from_utf8(scalar::byte_string(self.bytes)) {
-                return visitor.visit_str(text);
-            }
+        if self.element_type.kind == 'S'
+            && let Ok(text) = std::str::from_utf8(scalar::byte_string(self.bytes))
+        {
+            return visitor.visit_str(text);
         }
         self.deserialize_any(visitor)
     }

@@ -145,10 +145,10 @@ impl Arrays {
         let mut shared = vec![false; arena.len()];
         for item in arena.items_mut() {
             item.for_each_node(|node| {
-                if let Unpacked::Item(to) = node.unpack() {
-                    if let Some(referred) = referred.get_mut(to) {
-                        shared[to] |= std::mem::replace(referred, true);
-                    }
+                if let Unpacked::Item(to) = node.unpack()
+                    && let Some(referred) = referred.get_mut(to)
+                {
+                    shared[to] |= std::mem::replace(referred, true);
                 }
             });
         }
