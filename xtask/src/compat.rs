@@ -7,6 +7,8 @@ mod native;
 #[cfg(feature = "compat")]
 mod python;
 #[cfg(feature = "compat")]
+mod python_read;
+#[cfg(feature = "compat")]
 mod python_write;
 #[cfg(feature = "compat")]
 mod sklearn;
@@ -36,6 +38,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     };
     streams::run()?;
     native::run()?;
+    python_read::run()?;
     let pythons = if full { versions::Python::all()? } else { vec![versions::Python::current()?] };
     python_write::run(&pythons, full)?;
     sklearn::run(full)

@@ -29,6 +29,8 @@ mod kind;
 mod node;
 mod object;
 mod path;
+mod plain;
+mod plain_array;
 mod print;
 mod scalar;
 mod ser;

@@ -1,6 +1,6 @@
 //! Values in the files of this crate.
 
-use serde::ser::{Error as _, SerializeStruct};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::de::NAME;
@@ -8,16 +8,11 @@ use super::{Value, ValueRef};
 use crate::error::Result;
 
 /// By [`dump`](crate::dump) to Python files as the objects it was read from, and to native files
-/// whole as well. Other formats have no words for it: make it a type of the program first.
+/// whole as well. Other formats, JSON for example, get what they have words for: see
+/// [`ValueRef`].
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(NAME, &self.root())
-    }
-}
-
-impl Serialize for ValueRef<'_> {
-    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("a Python value, which only the files of this crate can hold"))
     }
 }
 

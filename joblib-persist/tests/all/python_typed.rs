@@ -259,3 +259,21 @@ fn a_value_keeps_its_arrays_in_their_file() {
     assert_eq!(table.view::<f64, Ix2>().unwrap()[[1, 0]], 3.0);
     assert_eq!(value.into_typed::<Arrays>().unwrap().table[[199, 2]], 599.0);
 }
+
+#[test]
+fn values_are_json_where_json_has_words() {
+    let value: Value = load(fixture("arrays.joblib")).unwrap();
+    let json = |path: &str| serde_json::to_string(&value.get(path).unwrap()).unwrap();
+    assert_eq!(json("fortran"), "[[0,1,2],[3,4,5]]");
+    assert_eq!(json("text"), r#"["cat","mouse"]"#);
+    assert_eq!(json("object"), r#"[["a",1],[null,2.5]]"#);
+    assert!(json("points").starts_with(r#"[{"x":1.5,"label":"ab","at":[1,2]},"#));
+    assert_eq!(json("scalar"), "1.5");
+    let value: Value = load(fixture("objects.joblib")).unwrap();
+    let model = serde_json::to_value(value.get("model").unwrap()).unwrap();
+    assert_eq!(model["__class__"], "__main__.Model");
+    assert_eq!(model["inner"]["depth"], 3);
+    assert!(serde_json::to_string(&value).is_ok());
+    let value: Value = load(fixture("plain_5.pkl")).unwrap();
+    assert!(serde_json::to_string(&value.get("endless").unwrap()).is_err());
+}
