@@ -83,7 +83,7 @@ fn streams_work_across_processes() {
     let sum: u64 = must_end(|| {
         processes().stream((0..300).map(|n| delayed!(square(n)))).map(Result::unwrap).sum()
     });
-    assert_eq!(sum, (0..300).map(square).sum());
+    assert_eq!(sum, (0..300).map(square).sum::<u64>());
     let words = ["one".to_owned(), "three".to_owned()];
     let lengths = processes()
         .stream_scope(words.iter().map(|word| delayed!(str::len(word))), |lengths| {

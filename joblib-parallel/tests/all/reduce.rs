@@ -1,7 +1,9 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use joblib_parallel::{Error, Parallel, ParallelConfig, Retries, delayed, fold};
+#[cfg(all(feature = "processes", target_os = "linux"))]
+use joblib_parallel::ParallelConfig;
+use joblib_parallel::{Error, Parallel, Retries, delayed, fold};
 use proptest::prelude::*;
 
 use crate::backends::{Does, Scripted};

@@ -1,8 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
 
+use joblib_persist::load;
 use joblib_persist::value::Value;
-use joblib_persist::{LoadOptions, MappedArray, MmapMode, load};
-use ndarray::{Array0, Array1, Array2, Ix1, Ix2, array};
+#[cfg(feature = "mmap")]
+use joblib_persist::{LoadOptions, MappedArray, MmapMode};
+use ndarray::{Array0, Array1, Array2, array};
+#[cfg(feature = "mmap")]
+use ndarray::{Ix1, Ix2};
 use num_complex::Complex;
 use serde::Deserialize;
 
