@@ -11,6 +11,7 @@ use crate::counters::Counters;
 use crate::keeper::Keeper;
 use crate::memory::Inner;
 use crate::options::Options;
+use crate::record::Recorder;
 use crate::store::Store;
 use crate::{Limits, Memory, Metadata};
 
@@ -107,12 +108,15 @@ impl MemoryBuilder {
     pub fn build(self) -> Memory {
         let keeper = (!self.limits.is_unlimited())
             .then(|| Keeper::new(Arc::clone(&self.store), self.location.clone(), self.limits));
+        let recorder =
+            self.location.as_deref().and_then(|place| Recorder::asked_for(&self.store, place));
         Memory::from_inner(Inner {
             store: self.store,
             location: self.location,
             options: Arc::new(self.options),
             patience: self.patience,
             keeper,
+            recorder,
             flights: Arc::default(),
             started: crate::clock::Stopwatch::start(),
             counters: Counters::default(),

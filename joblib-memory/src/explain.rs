@@ -9,7 +9,7 @@ use crate::metadata::{Metadata, Part};
 use crate::notes::Notes;
 use crate::options::{Refusal, age};
 use crate::sketch::is_rounding;
-use crate::{CallId, EntryInfo, Error, Memory, Result, clock, entry, evictions, report};
+use crate::{CallId, EntryInfo, Error, Function, Memory, Result, clock, entry, evictions, report};
 
 /// So many stored calls are compared with, those used last.
 const MOST_COMPARED: usize = 1000;
@@ -102,6 +102,19 @@ impl Asked<'_> {
 }
 
 impl Memory {
+    /// The result of `function` that was stored last, whatever its code was.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be listed.
+    pub fn newest(&self, function: &Function) -> Result<Option<EntryInfo>> {
+        let Some(view) = self.view() else { return Ok(None) };
+        let entries = view.inner.store.list(Some(function))?;
+        let last = entries.iter().map(|entry| entry.stored).max();
+        let entries = entries.into_iter().filter(|entry| Some(entry.stored) == last);
+        Ok(entries.max_by_key(|entry| moment(&view, &entry.id)))
+    }
+
     /// Why a stored result had to be computed when it was: the nearest of the results that were
     /// stored before it, and what differs. Nothing if it is not there.
     ///
@@ -115,11 +128,26 @@ impl Memory {
         let mut entries = view.inner.store.list(Some(&id.function))?;
         let Some(this) = entries.iter().position(|entry| entry.id == *id) else { return Ok(None) };
         let this = entries.swap_remove(this);
-        entries.retain(|entry| entry.stored <= this.stored);
+        entries.retain(|entry| is_before(&view, entry, (&this, &metadata)));
         let notes = Notes { texts: metadata.arguments, parts: metadata.parts };
         let reason = of_missing(&view, id, &notes, entries, None);
         Ok(Some(Explanation { id: Some(id.clone()), reason }))
     }
+}
+
+/// Whether `entry` was stored before `this`. Clocks of file systems tick in milliseconds or
+/// seconds, so that the moments in the entries decide between equal times.
+fn is_before(view: &View, entry: &EntryInfo, this: (&EntryInfo, &Metadata)) -> bool {
+    if entry.stored != this.0.stored {
+        return entry.stored < this.0.stored;
+    }
+    moment(view, &entry.id).is_some_and(|moment| moment <= this.1.moment)
+}
+
+/// When a result was stored, as its entry says.
+fn moment(view: &View, id: &CallId) -> Option<u64> {
+    let stored = view.inner.store.peek(id).ok()??;
+    Some(entry::read_metadata(stored, id).ok()?.moment)
 }
 
 fn reason(view: &View, id: &CallId, notes: &Notes) -> Result<Reason> {
@@ -136,7 +164,7 @@ fn reason(view: &View, id: &CallId, notes: &Notes) -> Result<Reason> {
 }
 
 /// Why a result is missing, given the results that are there.
-fn of_missing(
+pub(crate) fn of_missing(
     view: &View,
     id: &CallId,
     notes: &Notes,

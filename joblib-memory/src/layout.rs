@@ -53,6 +53,11 @@ impl Layout {
         self.root.join(".evicted")
     }
 
+    /// The folder of what `JOBLIB_DEBUG` records.
+    pub(crate) fn records(&self) -> PathBuf {
+        self.root.join(".debug")
+    }
+
     /// The folder of a function: one folder per version of its code.
     pub(crate) fn function(&self, function: &Function) -> PathBuf {
         let mut path = self.root.clone();

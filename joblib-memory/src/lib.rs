@@ -69,6 +69,7 @@ mod metadata;
 mod notes;
 mod options;
 mod outcome;
+mod record;
 mod render;
 mod report;
 mod shelved;

@@ -155,6 +155,7 @@ impl<'a> Asked<'a> {
         match found {
             Ok(Some(value)) => {
                 report::found(&call.view, &call.id, asked);
+                inner.record(&call.view, &call.id, None);
                 Found::Stored(value)
             }
             Ok(None) => Found::Nothing(Pending::new(Some(call))),
@@ -375,6 +376,7 @@ impl<O: Outcome> Pending<O> {
     pub fn start(&mut self) {
         if let Some(call) = &mut self.call {
             report::calling(&call.view, &call.id, &call.notes.texts);
+            call.view.inner.record(&call.view, &call.id, Some(&call.notes));
             call.stopwatch = Stopwatch::start();
         }
     }

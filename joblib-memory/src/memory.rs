@@ -17,10 +17,12 @@ use crate::counters::{Counters, Stats};
 use crate::flights::Flights;
 use crate::keeper::Keeper;
 use crate::lookup::View;
+use crate::notes::Notes;
 use crate::options::Options;
 use crate::outcome::{Outcome, Whole};
+use crate::record::Recorder;
 use crate::store::{FolderStore, Store};
-use crate::{Digest, Function, Result};
+use crate::{CallId, Digest, Function, Result};
 
 /// Remembers the results of functions in a folder.
 ///
@@ -51,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) options: Arc<Options>,
     pub(crate) patience: Duration,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) started: crate::clock::Stopwatch,
     pub(crate) counters: Counters,
@@ -64,6 +67,12 @@ impl Memory {
     ///
     /// Nothing is created or read before the first call, so this cannot fail. A folder that turns
     /// out not to be writable costs a warning, and results are computed every time.
+    ///
+    /// With `JOBLIB_DEBUG=1` in the environment, the calls of a run are recorded in the folder, and
+    /// a call that the run before did not make is printed to standard error, with what differs from
+    /// the nearest one it made. When the memory is dropped, those that did not come again are
+    /// printed, too; a memory in a `static` is never dropped. Processes that use the folder at the
+    /// same time are one run, which ends when the last of them does.
     #[must_use]
     pub fn new(location: impl AsRef<Path>) -> Self {
         Self::builder(location).build()
@@ -226,6 +235,13 @@ impl Inner {
                 "two functions are cached as `{function}`, one at {first} and one at {by}: each may \
                  get the other's results; give them different names or versions"
             );
+        }
+    }
+
+    /// Records a call, if that was asked for.
+    pub(crate) fn record(&self, view: &View, id: &CallId, notes: Option<&Notes>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.called(view, id, notes);
         }
     }
 

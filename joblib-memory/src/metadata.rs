@@ -26,6 +26,9 @@ pub struct Metadata {
     /// Parts of each argument, to compare other calls with; nothing where the text says it all.
     #[serde(default)]
     pub(crate) parts: Vec<Vec<(String, Part)>>,
+    /// When the result was stored, in nanoseconds since 1970; 0 if that is not known.
+    #[serde(default)]
+    pub(crate) moment: u64,
 }
 
 /// A part of an argument.
@@ -47,6 +50,7 @@ impl Metadata {
             duration,
             stored: since_1970.map_or(0, |time| time.as_secs()),
             parts: notes.parts.clone(),
+            moment: since_1970.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(0)),
         }
     }
 }

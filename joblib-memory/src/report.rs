@@ -1,6 +1,6 @@
-//! The only place of the crate that prints: what `verbose` asks for.
+//! The only place of the crate that prints: what `verbose` and `JOBLIB_DEBUG` ask for.
 
-#![allow(clippy::print_stderr, reason = "the lines that `verbose` asks for")]
+#![allow(clippy::print_stderr, reason = "the lines that were asked for")]
 
 use std::error::Error;
 use std::fmt::Write;
@@ -62,6 +62,21 @@ pub(crate) fn found(view: &View, id: &CallId, asked: Stopwatch) {
     }
     if view.options.verbose > 4 {
         eprintln!("{}", duration_line(&format!("{} cache loaded", name(id)), asked.elapsed()));
+    }
+}
+
+/// A call that the run before did not make.
+pub(crate) fn not_in_last_run(call: &str, difference: &str) {
+    eprintln!("[Memory] not in the last run: {call}: {difference}");
+}
+
+/// Calls that only the run before made, some of them by name.
+pub(crate) fn did_not_come_again(named: &[String], all: usize) {
+    for call in named {
+        eprintln!("[Memory] only in the last run: {call}");
+    }
+    if all > named.len() {
+        eprintln!("[Memory] only in the last run: {} more", all - named.len());
     }
 }
 

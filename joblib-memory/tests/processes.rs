@@ -7,12 +7,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use joblib_memory::{CallId, Digest, FolderStore, Function, Memory, Store, Stored, cache};
 
 /// What a child process is told by its environment.
 const ROLE: &str = "JOBLIB_MEMORY_TEST_ROLE";
 const FOLDER: &str = "JOBLIB_MEMORY_TEST_FOLDER";
+const CALLS: &str = "JOBLIB_MEMORY_TEST_CALLS";
 
 static MEMORY: OnceLock<Memory> = OnceLock::new();
 
@@ -93,8 +95,33 @@ fn child() {
                 }
             }
         }
+        "record" => {
+            let memory = Memory::new(std::env::var_os(FOLDER).unwrap());
+            let f = memory.cache("model::fit", |&(n, scale): &(u32, f64)| scale * f64::from(n));
+            let calls = std::env::var(CALLS).unwrap();
+            for n in calls.split_whitespace() {
+                f.call(&(n.parse().unwrap(), 0.5));
+            }
+        }
+        "train" => {
+            let memory = Memory::new(std::env::var_os(FOLDER).unwrap());
+            let stop: u64 = std::env::var(CALLS).unwrap().parse().unwrap();
+            let checkpoint = memory.checkpointed("train", 1_u64, 100).every(Duration::ZERO);
+            let state = checkpoint.run(|state, step| {
+                println!("step {step}");
+                if step == stop {
+                    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+                }
+                *state = trained(*state, step);
+            });
+            println!("state {state}");
+        }
         role => panic!("unknown role {role}"),
     }
+}
+
+fn trained(state: u64, step: u64) -> u64 {
+    (state ^ step).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)
 }
 
 /// Some pages, so that writing them takes a while.
@@ -111,15 +138,19 @@ fn id(number: u128) -> CallId {
 }
 
 fn start(role: &str, folder: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    command(role, folder).spawn().unwrap()
+}
+
+fn command(role: &str, folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["child", "--exact", "--nocapture"])
         .env(ROLE, role)
         .env(FOLDER, folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
 }
 
 /// Standard output and standard error of a child that succeeds.
@@ -142,6 +173,52 @@ fn a_second_run_finds_what_the_first_stored() {
     assert!(first.contains("computing") && first.contains("result: seven 7"), "{first}");
     let (second, _) = run("call", folder.path());
     assert!(!second.contains("computing") && second.contains("result: seven 7"), "{second}");
+}
+
+/// The lines that a run with these calls prints.
+fn recorded(calls: &str, folder: &Path) -> String {
+    let output = command("record", folder).env("JOBLIB_DEBUG", "1").env(CALLS, calls).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_run_that_is_debugged_says_how_it_differs_from_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(recorded("1 2 3 2", folder.path()), "", "there is nothing to compare with");
+    assert_eq!(recorded("3 2 1 1", folder.path()), "", "order and repetitions do not count");
+    let new = "[Memory] not in the last run: model::fit(argument=(7, 0.5)): the nearest call differs \
+               in\n  argument[0]: 7, was ";
+    let found = recorded("1 7 2 7", folder.path());
+    let (line, rest) = found.strip_prefix(new).expect(&found).split_once('\n').unwrap();
+    assert!(["1", "2", "3"].contains(&line), "{found}");
+    assert_eq!(rest, "[Memory] only in the last run: model::fit(argument=(3, 0.5))\n");
+    // A result that is found is no call of the last run for that.
+    let found = recorded("1 2 3 7", folder.path());
+    assert!(found.starts_with("[Memory] not in the last run: model::fit(argument=(3, 0.5)): "));
+    // Without the variable nothing is recorded.
+    let quiet = command("record", folder.path()).env(CALLS, "9").output().unwrap();
+    assert!(quiet.status.success() && quiet.stderr.is_empty(), "{quiet:?}");
+    assert_eq!(recorded("1 2 3 7", folder.path()), "");
+}
+
+#[test]
+fn a_loop_whose_process_was_killed_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    for stop in [3, 40] {
+        let mut child =
+            command("train", folder.path()).env(CALLS, stop.to_string()).spawn().unwrap();
+        wait_for(&format!("step {stop}"), &mut child);
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
+    let last = command("train", folder.path()).env(CALLS, "1000").output().unwrap();
+    let text = String::from_utf8(last.stdout).unwrap();
+    let steps: Vec<&str> = text.lines().filter(|line| line.starts_with("step ")).collect();
+    assert_eq!((steps.first(), steps.len()), (Some(&"step 40"), 60), "{text}");
+    let state = (0..100).fold(1, trained);
+    assert!(text.contains(&format!("state {state}\n")), "{text}");
 }
 
 #[test]

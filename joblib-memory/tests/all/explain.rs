@@ -111,6 +111,32 @@ fn structures_differ_by_path() {
     }
 }
 
+/// As on a file system whose clock stands still.
+#[cfg(unix)]
+#[test]
+fn why_does_not_depend_on_the_clock_of_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::new(folder.path());
+    let f = memory.cache("f", |x: &u64| *x);
+    let mut ids = Vec::new();
+    for x in 0..20 {
+        f.call(&x);
+        let new = f.entries().unwrap().into_iter().find(|entry| !ids.contains(&entry.id)).unwrap();
+        let path = format!("joblib/f/{}/{}.jbl", new.id.code, new.id.arguments);
+        let file = std::fs::File::open(folder.path().join(path)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        let newest = memory.newest(&joblib_memory::Function::new("f")).unwrap().unwrap();
+        assert_eq!(newest.id, new.id);
+        ids.push(new.id);
+    }
+    assert_eq!(memory.why(&ids[0]).unwrap().unwrap().reason, Reason::FirstCall);
+    for at in 1..ids.len() {
+        let why = memory.why(&ids[at]).unwrap().unwrap().reason;
+        let Reason::ArgumentsDiffer { nearest, .. } = why else { panic!("{why}") };
+        assert!(ids[..at].contains(&nearest), "compared with a later call");
+    }
+}
+
 #[test]
 fn changed_code_damage_and_eviction() {
     let folder = tempfile::tempdir().unwrap();

@@ -104,6 +104,29 @@ fn a_location_that_is_a_file_costs_only_the_cache() {
     assert_eq!(memory.stats().hits, 0);
 }
 
+#[test]
+fn a_folder_that_is_deleted_meanwhile_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = folder.path().join("cache");
+    let memory = Memory::new(&location);
+    let f = memory.cache("f", |x: &u8| x + 1);
+    assert_eq!(f.call(&1), 2);
+    let shelved = f.shelve(&1);
+    fs::remove_dir_all(&location).unwrap();
+    assert!(!f.is_cached(&1));
+    assert!(shelved.get().is_err(), "what it referred to is gone");
+    assert!(memory.entries().unwrap().is_empty());
+    assert_eq!((f.call(&1), f.call(&1)), (2, 2));
+    assert_eq!(memory.stats().hits, 2, "shelving, and the call after the one that stored again");
+    // In the middle of a call, too.
+    let g = memory.cache("g", |x: &u8| {
+        fs::remove_dir_all(&location).unwrap();
+        x + 1
+    });
+    assert_eq!(g.call(&1), 2);
+    assert!(g.is_cached(&1) && !f.is_cached(&1));
+}
+
 /// Root may write anywhere, so a test of permissions says nothing to root.
 #[cfg(unix)]
 #[test]

@@ -57,6 +57,31 @@ fn a_cached_function_gives_the_same_on_every_backend() {
     assert!((0..8).all(|i| weighted::is_cached(&x, f64::from(i), true)));
 }
 
+#[cache(MEMORY, ignore(count))]
+fn counted(x: u32, count: &Path) -> u32 {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(count).unwrap();
+    file.write_all(b"x").unwrap();
+    x + 1
+}
+
+#[test]
+fn what_many_tasks_want_is_computed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for backend in backends() {
+        counted::clear().unwrap();
+        let count = folder.path().join(&backend);
+        let results = Parallel::new()
+            .n_jobs(2)
+            .batch_size(1)
+            .backend(backend.as_str())
+            .run((0..40).map(|i| delayed!(counted(i / 8, &count))))
+            .unwrap();
+        assert_eq!(results, (0..40).map(|i| i / 8 + 1).collect::<Vec<_>>(), "{backend}");
+        assert_eq!(std::fs::read(&count).unwrap().len(), 5, "{backend}");
+    }
+}
+
 #[test]
 fn what_one_loop_made_another_program_part_reads() {
     let x = Array2::from_shape_fn((5, 4), |(i, j)| (i + j) as f64);

@@ -212,8 +212,7 @@ fn stat(place: &Place) -> Outcome {
 
 fn why(place: &Place, name: &str) -> Outcome {
     let memory = open(place)?;
-    let entries = memory.entries_of(&find(&memory, name)?)?;
-    let last = entries.into_iter().max_by_key(|entry| entry.stored);
+    let last = memory.newest(&find(&memory, name)?)?;
     let last = last.ok_or("its results were deleted just now")?;
     let metadata = memory.metadata(&last.id)?.ok_or("it was deleted just now")?;
     let why = memory.why(&last.id)?.ok_or("it was deleted just now")?;
