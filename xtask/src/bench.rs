@@ -6,6 +6,8 @@
 //! compared.
 
 #[cfg(feature = "bench")]
+mod cache;
+#[cfg(feature = "bench")]
 mod figure;
 #[cfg(feature = "bench")]
 mod files;
@@ -32,7 +34,7 @@ pub(crate) fn run(args: &[String]) -> Result {
 
 /// Everything that is measured, in the order of the report.
 #[cfg(feature = "bench")]
-const AREAS: &[scenario::Area] = &[files::AREA, scenes::AREA, tasks::AREA];
+const AREAS: &[scenario::Area] = &[files::AREA, scenes::AREA, tasks::AREA, cache::AREA];
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
@@ -93,6 +95,6 @@ mod tests {
     #[test]
     fn an_unknown_area_is_answered_with_the_known_ones() {
         let error = area("flies").err().unwrap().to_string();
-        assert_eq!(error, "`flies` is neither --quick nor one of files, scenes, tasks");
+        assert_eq!(error, "`flies` is neither --quick nor one of files, scenes, tasks, cache");
     }
 }

@@ -94,7 +94,7 @@ fn load(folder: &Path, name: &str, size: u64, options: &LoadOptions) -> Result<S
 }
 
 /// Half as much again as the operation needs, written once and given back.
-fn touch_memory(bytes: u64) {
+pub(super) fn touch_memory(bytes: u64) {
     let len = usize::try_from(bytes + bytes / 2).expect("fits into memory");
     drop(black_box(vec![1_u8; len]));
 }
