@@ -49,6 +49,11 @@ fn thorough() -> Result<Vec<Step>> {
     let example = Line::new("cargo run --quiet --release --example grid_search");
     Ok(vec![
         lines("tests with all features", ["cargo test --workspace --all-features"]),
+        lines(
+            "deaths by the hundred, arguments of a gigabyte",
+            ["cargo test -p joblib-backends --all-features --test faults -- --include-ignored"],
+        ),
+        lines("Dask and ipyparallel", ["cargo xtask engines"]),
         Step::new(
             "tests without features",
             each_crate(|package| format!("cargo test -p {package} --no-default-features"))?,

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     let tests =
         executable("test --quiet -p joblib-backends --all-features --test engines --no-run")?;
     let example =
-        executable("build --quiet --release -p joblib --all-features --example grid_search")?;
+        executable("build --quiet --release -p joblib --features distributed --example grid_search")?;
     let mut ready = Vec::new();
     for kind in kinds {
         match kind.missing() {
