@@ -30,8 +30,9 @@ pub(crate) fn run(args: &[String]) -> Result {
     // Outside, where there is a network: what has to be compiled or installed.
     let tests =
         executable("test --quiet -p joblib-backends --all-features --test engines --no-run")?;
-    let example =
-        executable("build --quiet --release -p joblib --features distributed --example grid_search")?;
+    let example = executable(
+        "build --quiet --release -p joblib --features distributed --example grid_search",
+    )?;
     let mut ready = Vec::new();
     for kind in kinds {
         match kind.missing() {
