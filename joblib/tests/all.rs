@@ -9,6 +9,10 @@ mod cache_command;
 /// What a user reads when something is wrong.
 #[path = "all/errors.rs"]
 mod errors;
+/// The command `joblib inspect`.
+#[cfg(feature = "cli")]
+#[path = "all/inspect_command.rs"]
+mod inspect_command;
 /// Loops over cached functions, and models in files, on every backend.
 #[path = "all/together.rs"]
 mod together;

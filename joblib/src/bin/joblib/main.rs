@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod cache;
+mod inspect;
+mod python_tree;
 mod table;
 
 use std::error::Error;
@@ -12,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// Look into what joblib keeps on disk.
+///
+/// The exit code is 0, 1 after a failure, 2 after a mistake in the arguments.
 #[derive(Debug, Parser)]
 #[command(name = "joblib", version, arg_required_else_help = true)]
 struct Arguments {
@@ -24,21 +28,25 @@ enum Command {
     /// Look after a folder of cached results.
     #[command(subcommand, arg_required_else_help = true)]
     Cache(cache::Command),
+    /// Show what is in a file of ours or of Python's joblib or pickle, without running any of it.
+    Inspect(inspect::Arguments),
 }
 
 /// What a subcommand returns: whether all is well, which is the exit code.
 type Outcome = Result<bool, Box<dyn Error>>;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Cache(command) => cache::run(command),
+    // `cache verify` says 1 for damage that it found, so failures of `cache` have a number beyond.
+    let (outcome, failure) = match Arguments::parse().command {
+        Command::Cache(command) => (cache::run(command), 2),
+        Command::Inspect(arguments) => (inspect::run(&arguments), 1),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("joblib: {}", chain(&*error));
-            ExitCode::from(2)
+            ExitCode::from(failure)
         }
     }
 }
@@ -51,5 +59,5 @@ fn chain(error: &dyn Error) -> String {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    text
+    text.replace('\n', " ")
 }

@@ -1,0 +1,99 @@
+//! `joblib inspect`: what is in a file.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use joblib::compress::{DecodeOptions, Registry};
+use joblib::persist::value::Value;
+use joblib::persist::{Description, ErrorKind, InspectOptions, Item, MmapMode};
+
+use crate::Outcome;
+use crate::python_tree::{self, Listing};
+
+/// Levels that are shown unless told otherwise, or asked for at most: no stack is endless.
+const DEPTH: u32 = 128;
+
+/// How a native file names what was a Python value.
+const PYTHON_VALUE: &str = "$joblib_persist::Value";
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  joblib inspect model.joblib
+  joblib inspect model.jbl --depth 2
+  joblib inspect model.pkl.gz --json | jq .arrays")]
+pub(crate) struct Arguments {
+    /// A native file, or one of Python's joblib or pickle, compressed or not, whatever its name.
+    file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Show so many levels below the value.
+    #[arg(long, value_name = "N", default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(0..=128))]
+    depth: u32,
+    /// Show all items and not the first ten of each list, 10 000 in all.
+    #[arg(long)]
+    full: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let description = describe(arguments)?;
+    if arguments.json {
+        println!("{:#}", serde_json::to_value(&description)?);
+    } else {
+        println!("{description}");
+    }
+    Ok(true)
+}
+
+fn describe(arguments: &Arguments) -> Result<Description, Box<dyn std::error::Error>> {
+    let path = &arguments.file;
+    let options = InspectOptions::new().depth(arguments.depth);
+    let options = if arguments.full { options.items(u64::MAX).total(u64::MAX) } else { options };
+    let mut native = match options.inspect(path) {
+        Ok(native) => native,
+        Err(error) if matches!(error.kind(), ErrorKind::Foreign { .. }) => {
+            let mut description = Description::default();
+            description.format = "Python pickle".to_owned();
+            description.compressor = compressor(path)?;
+            description.file_bytes = path.metadata()?.len();
+            return describe_python(arguments, description);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match &native.values[..] {
+        [Item { type_name, .. }] if type_name == PYTHON_VALUE => {
+            native.format.push_str(", a Python value");
+            describe_python(arguments, native)
+        }
+        _ => Ok(native),
+    }
+}
+
+fn describe_python(
+    arguments: &Arguments,
+    mut description: Description,
+) -> Result<Description, Box<dyn std::error::Error>> {
+    // Mapped arrays are not read: only what they are is shown.
+    let options = joblib::LoadOptions::new().mmap_where_possible(MmapMode::Read);
+    let value: Value = options.load(&arguments.file)?;
+    (description.arrays, description.array_bytes) = python_tree::count_arrays(value.root());
+    let listing = match arguments.full {
+        true => Listing::new(arguments.depth, u64::MAX, u64::MAX),
+        false => Listing::new(arguments.depth, 10, 10_000),
+    };
+    description.values = vec![listing.describe(value.root())];
+    Ok(description)
+}
+
+/// The name of the file's compressor.
+fn compressor(path: &Path) -> Result<Option<String>, Box<dyn std::error::Error>> {
+    let mut reader = BufReader::new(File::open(path)?);
+    // What joblib before 0.10 compressed.
+    if reader.fill_buf()?.starts_with(b"ZF") {
+        return Ok(Some("zlib".to_owned()));
+    }
+    let found = Registry::global().decoder_for(Box::new(reader), &DecodeOptions::new())?;
+    Ok(found.compressor.map(|compressor| compressor.name().to_owned()))
+}
