@@ -51,8 +51,8 @@ impl Memory {
     /// # let folder = tempfile::tempdir()?;
     /// # let location = folder.path();
     /// let memory = Memory::new(location);
-    /// let root = memory.checkpoint("newton", 1.0, 20, |x: &mut f64, _step| *x = (*x + 2.0 / *x) / 2.0);
-    /// assert_eq!(root, 2.0_f64.sqrt());
+    /// let root = memory.checkpoint("newton", 1.0, 20, |x: &mut f64, _step| *x = (*x + 3.0 / *x) / 2.0);
+    /// assert_eq!(root, 3.0_f64.sqrt());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -26,6 +26,13 @@ fn nothing_is_called() {
 }
 
 #[test]
+fn lengths_that_are_only_claimed_do_not_add_up() {
+    // Four bytes that are there, and then the longest length that can be claimed.
+    let claimed = [&b"\x80\x04C\x04abcd\x8e"[..], &[0xff; 8], b"abcd."].concat();
+    assert!(load_from::<Value>(&claimed[..]).is_err());
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let depth = 300_000;
     let lists = [&b"\x80\x04"[..], &b"]".repeat(depth), &b"a".repeat(depth - 1), b"."].concat();

@@ -477,8 +477,10 @@ impl<'s, 'r> Machine<'s, 'r> {
 
     fn long_bytes(&mut self, len: u64) -> Result<Box<[u8]>> {
         self.check_large(len)?;
-        self.large += len;
-        Ok(self.stream.bytes(len)?.into())
+        let bytes: Box<[u8]> = self.stream.bytes(len)?.into();
+        // Not what is claimed, but what has come.
+        self.large += bytes.len() as u64;
+        Ok(bytes)
     }
 
     fn long(&mut self, len: u64) -> Result<()> {

@@ -85,14 +85,14 @@ impl Machine<'_, '_> {
         let byte_len = byte_len(element_type, shape)?;
         let Some(dtype) = element_type.dtype().filter(|_| element_type.is_native()) else {
             self.check_large(byte_len as u64)?;
-            self.large += byte_len as u64;
+            self.large = self.large.saturating_add(byte_len as u64);
             return self.stream.bytes(byte_len as u64).map(Data::Raw);
         };
         if let Some(data) = self.mapped_data(dtype, byte_len)? {
             return Ok(data);
         }
         self.check_large(byte_len as u64)?;
-        self.large += byte_len as u64;
+        self.large = self.large.saturating_add(byte_len as u64);
         self.stream.elements(dtype, byte_len).map(Data::Native)
     }
 
@@ -145,7 +145,7 @@ impl Machine<'_, '_> {
             return self.npy_objects(file, class);
         }
         self.check_large(byte_len as u64)?;
-        self.large += byte_len as u64;
+        self.large = self.large.saturating_add(byte_len as u64);
         let data = match element_type.dtype().filter(|_| element_type.is_native()) {
             Some(dtype) => Data::Native(file.elements(dtype, byte_len)?),
             None => Data::Raw(file.bytes(byte_len)?),
@@ -194,7 +194,7 @@ impl Machine<'_, '_> {
         let order = if is_fortran { Order::F } else { Order::C };
         let byte_len = byte_len(&element_type, &shape)?;
         self.check_large(byte_len as u64)?;
-        self.large += byte_len as u64;
+        self.large = self.large.saturating_add(byte_len as u64);
         let bytes = super::beside::decompressed(&path, byte_len)?;
         let data = data_from_bytes(&element_type, bytes).ok_or_else(no_bools)?;
         Ok(ArrayItem { class, element_type, shape: shape.into(), order, data })
