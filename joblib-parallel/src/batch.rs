@@ -8,6 +8,7 @@ use crate::clock::Start;
 use crate::context;
 use crate::panics::{attempt, drop_quietly};
 use crate::runs::Run;
+use crate::trace::{Bar, Ending, Recorder, Span, measured};
 use crate::watch::{Outcome, Rules, Verdict};
 use crate::{Task, batching::Batching};
 
@@ -23,6 +24,8 @@ pub(crate) trait Sink<T: Task>: Send {
     fn nesting(&self) -> &context::Nesting;
     /// What is to be seen to while tasks run.
     fn rules(&self) -> Rules<T::Output>;
+    /// Who draws a picture of the call.
+    fn trace(&self) -> Option<&Recorder>;
     /// True when nobody wants answers any more.
     fn stopped(&self) -> bool;
     /// Nobody wants answers any more: there is one that ends the call.
@@ -68,6 +71,8 @@ pub(crate) struct TaskBatch<T: Task, S: Sink<T>> {
     /// One for each task once the first was shipped and answered.
     answers: Vec<Option<Answer<T::Output>>>,
     submitted: Option<Start>,
+    /// What ran when, if somebody draws a picture.
+    bars: Vec<Bar>,
     settled: bool,
     sink: S,
 }
@@ -75,7 +80,7 @@ pub(crate) struct TaskBatch<T: Task, S: Sink<T>> {
 impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     pub(crate) fn new(tasks: Tasks<T>, sink: S) -> Self {
         let submitted = T::portable().and_then(|_| sink.batching().start());
-        Self { tasks, answers: Vec::new(), submitted, settled: false, sink }
+        Self { tasks, answers: Vec::new(), submitted, bars: Vec::new(), settled: false, sink }
     }
 
     pub(crate) fn call(&self) -> CallId {
@@ -87,6 +92,10 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     }
 
     pub(crate) fn target(&self) -> Option<Target> {
+        #[cfg(feature = "processes")]
+        if self.sink.trace().is_some() {
+            return crate::trace::wire::target::<T>();
+        }
         T::portable().map(|wire| wire.target)
     }
 
@@ -107,10 +116,13 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             log::warn!("a backend answered task {task} of {count} twice or out of turn: ignored");
             return;
         };
-        let answer = answer.and_then(|mut payload| match T::portable() {
-            Some(wire) => contained(|| (wire.decode)(&mut payload)),
-            None => Err(Failure::Lost),
-        });
+        let (answer, span) = match answer {
+            Ok(payload) => decoded::<T>(payload, self.sink.trace().is_some()),
+            Err(failure) => {
+                let span = self.sink.trace().and_then(|_| last_of(&failure));
+                (Err(failure), span)
+            }
+        };
         let (rules, attempt) = (self.sink.rules(), self.tasks.attempt);
         *slot = Some(match answer {
             Ok(output) => match rules.judge(&output, attempt) {
@@ -130,6 +142,13 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                 Answer::Failed
             }
         });
+        let ending = match slot {
+            Some(Answer::Output(output)) if rules.is_good(output) => Ending::Done,
+            Some(Answer::Again) => Ending::Again,
+            _ => Ending::Failed,
+        };
+        let task = self.tasks.run.first + index;
+        self.bars.extend(span.map(|span| Bar::new(task, attempt, ending, span)));
     }
 
     pub(crate) fn time_limit(&self) -> Option<Duration> {
@@ -143,7 +162,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         let start = self.sink.batching().start();
         let tasks = std::mem::take(&mut self.tasks.run.items).into_iter();
         let rules = self.sink.rules();
-        let ran = if rules.ask_nothing() {
+        let ran = if rules.ask_nothing() && self.sink.trace().is_none() {
             self.run_blindly(tasks, start)
         } else {
             self.run_watched(tasks, start, &rules)
@@ -185,9 +204,16 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         let first = self.tasks.run.first;
         let mut outputs = Run::empty();
         let (mut position, mut again) = (first, 0);
+        let (trace, mut bars) = (self.sink.trace(), Vec::new());
         while !self.sink.stopped() {
             let Some(task) = tasks.next() else { break };
-            let output = match rules.attempt(task, self.tasks.attempt) {
+            let attempt = self.tasks.attempt;
+            let (outcome, span) = match trace {
+                Some(_) => measured(|| rules.attempt(task, attempt)),
+                None => (rules.attempt(task, attempt), None),
+            };
+            bars.extend(span.map(|span| Bar::new(position, attempt, outcome.ending(), span)));
+            let output = match outcome {
                 Outcome::Output(output) => Some(output),
                 Outcome::Error(output) => {
                     self.sink.stop();
@@ -213,6 +239,9 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         }
         if !outputs.items.is_empty() {
             self.sink.outputs(outputs);
+        }
+        if let Some(trace) = trace {
+            trace.add(position - first, bars);
         }
         self.rest(position, tasks);
         let ran = position - first;
@@ -264,6 +293,11 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     fn settle(&mut self) {
         let first = self.tasks.run.first;
         let tasks = std::mem::take(&mut self.tasks.run.items);
+        if let Some(trace) = self.sink.trace() {
+            let mut bars = std::mem::take(&mut self.bars);
+            bars.sort_by_key(|bar| bar.span.start);
+            trace.add(tasks.len(), bars);
+        }
         let mut answers = std::mem::take(&mut self.answers);
         answers.resize_with(tasks.len(), || None);
         let count = tasks.len();
@@ -311,6 +345,33 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     fn give_back(&self, run: Run<T>) {
         let Tasks { returns, attempt, .. } = self.tasks;
         self.sink.returned(Tasks { run, returns: returns + 1, attempt });
+    }
+}
+
+/// Reads the answer of a task that was shipped, and when it ran if that was asked for.
+fn decoded<T: Task>(
+    mut payload: Payload<'_>,
+    traced: bool,
+) -> (Result<T::Output, Failure>, Option<Span>) {
+    #[cfg(feature = "processes")]
+    if traced {
+        return crate::trace::wire::read::<T>(&mut payload);
+    }
+    let _ = traced;
+    let output = match T::portable() {
+        Some(wire) => contained(|| (wire.decode)(&mut payload)),
+        None => Err(Failure::Lost),
+    };
+    (output, None)
+}
+
+/// The last moments of a worker that died at a task.
+fn last_of(failure: &Failure) -> Option<Span> {
+    match failure {
+        Failure::WorkerDied { worker, after, peak_memory, .. } => {
+            Some(Span::of_the_dead(*worker, after.as_nanos() as u64, *peak_memory))
+        }
+        _ => None,
     }
 }
 
@@ -374,6 +435,9 @@ mod tests {
         }
         fn rules(&self) -> Rules<u32> {
             Watch::default().into()
+        }
+        fn trace(&self) -> Option<&crate::trace::Recorder> {
+            None
         }
         fn stopped(&self) -> bool {
             false

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use joblib_backends::{CallId, Failure};
@@ -22,10 +22,11 @@ use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, scope};
+use crate::trace::Recorder;
 use crate::watch::{Rules, Watch};
 
 /// How a call is to be dispatched.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dispatch {
     pub(crate) batch_size: Option<NonZeroUsize>,
     /// How many batches are under way at most.
@@ -35,6 +36,8 @@ pub(crate) struct Dispatch {
     pub(crate) watch: Watch,
     /// How long the whole call may take.
     pub(crate) total_timeout: Option<Duration>,
+    /// Who draws a picture.
+    pub(crate) trace: Option<Arc<Recorder>>,
 }
 
 /// Runs `tasks` on `workers` and returns when all is over.
@@ -80,6 +83,7 @@ where
         rules: *rules,
         deadline: dispatch.total_timeout.map(Deadline::after),
         keep_going: dispatch.keep_going,
+        trace: dispatch.trace,
         batching: Batching::new(dispatch.batch_size, shared_memory),
         input: Mutex::new(Input { tasks: Some(tasks), next: 0 }),
         returned: Mutex::default(),
@@ -106,6 +110,7 @@ struct Call<'a, T: Task, I> {
     rules: Rules<T::Output>,
     deadline: Option<Deadline>,
     keep_going: bool,
+    trace: Option<Arc<Recorder>>,
     batching: Batching,
     /// Locked while the input runs, by the one thread that feeds.
     input: Mutex<Input<I>>,
@@ -296,6 +301,10 @@ where
 
     fn rules(&self) -> Rules<T::Output> {
         self.call.rules
+    }
+
+    fn trace(&self) -> Option<&Recorder> {
+        self.call.trace.as_deref()
     }
 
     fn stopped(&self) -> bool {

@@ -82,6 +82,26 @@ pub enum Error {
     #[error("`batch_size = 0` has no meaning (leave it out to have it found by measuring)")]
     ZeroBatchSize,
 
+    /// The file for the trace cannot be created.
+    #[error("cannot create the trace `{}`", path.display())]
+    Trace {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+
+    /// The name of the trace says no format.
+    #[error(
+        "`trace`: the name `{}` says no format (expected an end in `.json`, the Chrome trace \
+         format, or `.html`, a page)",
+        path.display()
+    )]
+    BadTrace {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+
     /// A variable of the environment cannot be read.
     #[error("the environment variable `{variable}` is `{value}`, not {expected}")]
     BadVariable {

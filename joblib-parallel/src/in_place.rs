@@ -6,6 +6,7 @@ use crate::collect::{Collected, Ended};
 use crate::dispatch::Dispatch;
 use crate::progress::Progress;
 use crate::runs::Run;
+use crate::trace::{Bar, measured};
 use crate::watch::{Outcome, Rules};
 
 /// Runs `tasks` one after the other. A panic of the input passes through.
@@ -44,7 +45,14 @@ pub(crate) fn each<T: Task>(
         if let Some(progress) = progress {
             progress.dispatched(1);
         }
-        let (answer, last) = match rules.persist(task) {
+        let (outcome, span) = match dispatch.trace {
+            Some(_) => measured(|| rules.persist(task)),
+            None => (rules.persist(task), None),
+        };
+        if let (Some(trace), Some(span)) = (&dispatch.trace, span) {
+            trace.add(1, vec![Bar::new(position, 0, outcome.ending(), span)]);
+        }
+        let (answer, last) = match outcome {
             Outcome::Output(output) => (take(position, output), false),
             Outcome::Error(output) => (take(position, output), true),
             Outcome::Failed(failure) => (Err(failure), false),

@@ -73,6 +73,7 @@ mod runs;
 mod scope;
 mod stream;
 mod task;
+mod trace;
 mod watch;
 mod wishes;
 

@@ -72,6 +72,7 @@ pub(crate) fn on<T: Task, F: Fold<T::Output>>(
         if here { (dispatch.watch, Watch::default()) } else { (Watch::default(), dispatch.watch) };
     let groups =
         Groups { tasks: tasks.fuse(), state: &state, rules: inner.into(), next: 0, progress };
+    let trace = dispatch.trace.clone();
     let one = Dispatch { batch_size: NonZeroUsize::new(1), watch: outer, ..dispatch };
     let rules = Rules::from(Watch { retries: outer.retries.panics_as_errors(), ..outer })
         .ending_at(|folded: &Folded<F::Output>| folded.sum.is_err());
@@ -83,6 +84,9 @@ pub(crate) fn on<T: Task, F: Fold<T::Output>>(
             state.add::<T::Output>(group, folded);
         }
     });
+    if let Some(trace) = trace {
+        trace.regroup(&lock(&state.starts));
+    }
     state.value::<T>(&ended)
 }
 
@@ -90,7 +94,7 @@ pub(crate) fn on<T: Task, F: Fold<T::Output>>(
 struct Reduction<'a, F, A> {
     fold: &'a F,
     batching: Batching,
-    /// The position of the first task of each group.
+    /// The position of the first task of each group, then the end.
     starts: Mutex<Vec<usize>>,
     merged: Mutex<Merged<A>>,
 }
@@ -232,6 +236,7 @@ where
             }
         }
         if tasks.is_empty() {
+            lock(&self.state.starts).push(self.next);
             return None;
         }
         lock(&self.state.starts).push(self.next);

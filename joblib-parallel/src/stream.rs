@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -20,6 +21,7 @@ use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, submit_owned};
+use crate::trace::{Bar, Recorder, measured};
 use crate::watch::{Outcome, Rules, Watch};
 use crate::{Error, Result, Task, TaskError};
 
@@ -61,6 +63,7 @@ impl<R> fmt::Debug for Results<'_, R> {
 pub(crate) struct InPlace<I> {
     tasks: I,
     watch: Watch,
+    trace: Option<Arc<Recorder>>,
     deadline: Option<Deadline>,
     progress: Option<Progress>,
     /// The position of the next task.
@@ -72,7 +75,8 @@ pub(crate) struct InPlace<I> {
 impl<T: Task, I: Iterator<Item = T>> InPlace<I> {
     pub(crate) fn new(tasks: I, dispatch: Dispatch, progress: Option<Progress>) -> Self {
         let deadline = dispatch.total_timeout.map(Deadline::after);
-        Self { tasks, watch: dispatch.watch, deadline, progress, position: 0, over: false }
+        let Dispatch { watch, trace, .. } = dispatch;
+        Self { tasks, watch, trace, deadline, progress, position: 0, over: false }
     }
 }
 
@@ -89,6 +93,9 @@ impl<T: Task, I: Iterator<Item = T>> Iterator for InPlace<I> {
             return Some(Err(Error::OutOfTime { limit, done: self.position }));
         }
         let Some(task) = self.tasks.next() else {
+            if let Some(trace) = &self.trace {
+                trace.finish();
+            }
             if let Some(progress) = self.progress.take() {
                 progress.finished();
             }
@@ -96,7 +103,15 @@ impl<T: Task, I: Iterator<Item = T>> Iterator for InPlace<I> {
         };
         let position = self.position;
         self.position += 1;
-        let result = match Rules::from(self.watch).persist(task) {
+        let rules = Rules::from(self.watch);
+        let (outcome, span) = match self.trace {
+            Some(_) => measured(|| rules.persist(task)),
+            None => (rules.persist(task), None),
+        };
+        if let (Some(trace), Some(span)) = (&self.trace, span) {
+            trace.add(1, vec![Bar::new(position, 0, outcome.ending(), span)]);
+        }
+        let result = match outcome {
             Outcome::Output(output) | Outcome::Error(output) => Ok(output),
             Outcome::Failed(failure) => Err(failure),
             Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
@@ -135,6 +150,7 @@ pub(crate) struct Shared {
     nesting: Nesting,
     batching: Batching,
     watch: Watch,
+    trace: Option<Arc<Recorder>>,
     deadline: Option<Deadline>,
     stop: AtomicBool,
     progress: Option<Progress>,
@@ -152,6 +168,7 @@ impl Shared {
             nesting: workers.nesting(),
             batching: Batching::new(dispatch.batch_size, shared_memory),
             watch: dispatch.watch,
+            trace: dispatch.trace,
             deadline: dispatch.total_timeout.map(Deadline::after),
             stop: AtomicBool::new(false),
             progress,
@@ -210,6 +227,10 @@ impl<T: Task> Sink<T> for Post<T> {
 
     fn rules(&self) -> Rules<T::Output> {
         self.shared.watch.into()
+    }
+
+    fn trace(&self) -> Option<&Recorder> {
+        self.shared.trace.as_deref()
     }
 
     fn stopped(&self) -> bool {
@@ -278,7 +299,7 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
     pub(crate) fn open(
         shared: Arc<Shared>,
         submit: Submit<'scope, 'env, T>,
-        dispatch: Dispatch,
+        most: NonZeroUsize,
         ordered: bool,
         input: I,
     ) -> Self {
@@ -290,7 +311,7 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
             read: 0,
             returned: Vec::new(),
             under_way: 0,
-            most: dispatch.window.get(),
+            most: most.get(),
             ordered,
             sender,
             receiver,
@@ -396,6 +417,9 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
 
     fn finish(&mut self) {
         let over = std::mem::replace(&mut self.over, true);
+        if let Some(trace) = &self.shared.trace {
+            trace.finish();
+        }
         if let Some(progress) = self.shared.progress.as_ref().filter(|_| !over) {
             progress.finished();
         }
@@ -445,6 +469,10 @@ impl<T: Task, I> Drop for Window<'_, '_, T, I> {
         self.shared.stop.store(true, Ordering::Relaxed);
         if self.under_way > 0 {
             self.shared.backend().abort(self.shared.id);
+        }
+        // Batches that are still under way have nothing to add.
+        if let Some(trace) = &self.shared.trace {
+            trace.finish();
         }
     }
 }

@@ -8,6 +8,7 @@ use joblib_backends::Failure;
 use crate::Task;
 use crate::clock::Start;
 use crate::panics::{attempt, drop_quietly};
+use crate::trace::Ending;
 
 /// How often a task is tried again, and after which failures.
 ///
@@ -116,6 +117,16 @@ pub(crate) enum Outcome<T: Task> {
     Again(T),
 }
 
+impl<T: Task> Outcome<T> {
+    pub(crate) fn ending(&self) -> Ending {
+        match self {
+            Self::Output(_) => Ending::Done,
+            Self::Error(_) | Self::Failed(_) => Ending::Failed,
+            Self::Again(_) => Ending::Again,
+        }
+    }
+}
+
 /// What a result, or the lack of one, means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
@@ -132,6 +143,10 @@ impl<R> Rules<R> {
     /// True if tasks can be run without looking at them one by one.
     pub(crate) fn ask_nothing(&self) -> bool {
         self.watch.timeout.is_none() && self.is_error.is_none() && !self.watch.retries.are_wanted()
+    }
+
+    pub(crate) fn is_good(&self, output: &R) -> bool {
+        !self.is_error.is_some_and(|is_error| is_error(output))
     }
 
     /// The verdict on a result of attempt number `attempt`, counted from 0.

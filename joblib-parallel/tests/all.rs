@@ -36,6 +36,9 @@ mod settings;
 /// Results one by one.
 #[path = "all/stream.rs"]
 mod stream;
+/// Pictures of what ran where and when.
+#[path = "all/trace.rs"]
+mod trace;
 /// Retries, time limits, errors that end a call.
 #[path = "all/watch.rs"]
 mod watch;
