@@ -154,7 +154,17 @@ impl Printer<'_, '_> {
         }
         let Some(state) = object.state() else { return Ok(()) };
         self.to.write_str(" ")?;
-        self.value(state)
+        if !matches!(state.kind(), Kind::Object(_)) {
+            return self.value(state);
+        }
+        // Not one line deeper, but a level: an object may be its own state.
+        if self.depth == self.limits.depth {
+            return self.to.write_str("…");
+        }
+        self.depth += 1;
+        let shown = self.value(state);
+        self.depth -= 1;
+        shown
     }
 
     fn items(&mut self, open: &str, items: Items<'_>, close: &str) -> fmt::Result {

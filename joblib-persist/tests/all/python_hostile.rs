@@ -33,6 +33,15 @@ fn lengths_that_are_only_claimed_do_not_add_up() {
 }
 
 #[test]
+fn an_object_may_be_its_own_state() {
+    let value = read(b"\x80\x04cm\nC\n)\x812b.").unwrap();
+    use_up(value);
+    // The same, one object away.
+    let value = read(b"\x80\x04cm\nC\n)\x81\x94cm\nD\n)\x81h\x00bb.").unwrap();
+    use_up(value);
+}
+
+#[test]
 fn depth_costs_no_stack() {
     let depth = 300_000;
     let lists = [&b"\x80\x04"[..], &b"]".repeat(depth), &b"a".repeat(depth - 1), b"."].concat();
