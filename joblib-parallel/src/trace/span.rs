@@ -24,8 +24,10 @@ pub(crate) struct Span {
 }
 
 /// What travels between processes.
+#[cfg(feature = "processes")]
 pub(crate) type Packed = (u32, u64, u64, u64, u64);
 
+#[cfg(feature = "processes")]
 impl Span {
     pub(crate) fn pack(&self) -> Packed {
         (self.process, self.thread, self.start, self.took, self.memory)
@@ -34,7 +36,9 @@ impl Span {
     pub(crate) fn unpack((process, thread, start, took, memory): Packed) -> Self {
         Self { process, thread, start, took, memory }
     }
+}
 
+impl Span {
     /// The end of a worker process that died `took` nanoseconds into a task.
     pub(crate) fn of_the_dead(process: u32, took: u64, memory: u64) -> Self {
         Self { process, thread: 1, start: now().saturating_sub(took), took, memory }
