@@ -1,7 +1,10 @@
+#[cfg(all(feature = "processes", target_os = "linux"))]
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use joblib_parallel::{ArrayMode, Error, Parallel, ParallelConfig, Prefer, Require, delayed};
+#[cfg(all(feature = "processes", target_os = "linux"))]
+use joblib_parallel::ArrayMode;
+use joblib_parallel::{Error, Parallel, ParallelConfig, Prefer, Require, delayed};
 
 use crate::backends::{Does, Scripted};
 

@@ -4,6 +4,7 @@ use joblib_parallel::{Error, Parallel, Retries, delayed, fold};
 use serde_json::Value;
 
 use crate::backends::{Does, Scripted};
+#[cfg(all(feature = "processes", target_os = "linux"))]
 use crate::watchdog::must_end;
 
 #[cfg(all(feature = "processes", target_os = "linux"))]
