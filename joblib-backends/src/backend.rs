@@ -30,7 +30,8 @@ pub struct Capabilities {
 /// The dispatcher above decides *what* runs and in which batches; a backend only decides
 /// *where*. It never retries, reorders or groups batches.
 ///
-/// A new backend is finished when it passes the `conformance` suite:
+/// The least that runs; a backend is finished when it passes the `conformance` suite, which this one
+/// does not, because it may run more at once than it says (`examples/own_backend.rs` passes):
 ///
 /// ```
 /// use std::{num::NonZeroUsize, time::Duration};

@@ -12,12 +12,11 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Elements that are held as they are.
 const SAMPLES: u64 = 64;
 
-/// Each pair goes into one cell of each row; about twenty differences can be read off,
-/// all but a few in a thousand times.
+/// Each pair goes into one cell of each row; a few differences can nearly always be read off.
 const ROWS: usize = 4;
 const CELLS_OF_ROW: usize = 16;
 
-/// Up to so many elements each is a pair, in half a millisecond; of larger arrays, blocks are.
+/// Up to so many elements each is a pair; of larger arrays, blocks are.
 const MOST_ELEMENTS: u64 = 1 << 17;
 const BLOCKS: u64 = 1 << 12;
 
