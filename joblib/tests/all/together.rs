@@ -18,9 +18,10 @@ fn extensions() -> Vec<String> {
     std::iter::once(String::new()).chain(known).collect()
 }
 
-/// The backends of this build.
+/// The backends of this build that need nothing but this machine.
 fn backends() -> Vec<String> {
-    joblib::backends::backend_names()
+    let local = |name: &String| ["sequential", "threads", "processes"].contains(&name.as_str());
+    joblib::backends::backend_names().into_iter().filter(local).collect()
 }
 
 #[cache(MEMORY, ignore(verbose))]
