@@ -15,7 +15,10 @@ const ROLE: &str = "JOBLIB_FAULTS_ROLE";
 
 /// Starts this test binary again, running `parent` alone.
 fn start(role: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    // Whoever runs the tests in the background may have them ignore interrupts.
+    Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", "orphans::parent", "--nocapture"])
         .env(ROLE, role)
         .stdout(Stdio::piped())
