@@ -210,7 +210,14 @@ impl Feeder {
         let received = if ready.readable { session.receive() } else { Ok(false) };
         match received {
             Err(end) => Some(end),
-            Ok(_) => session.overdue(),
+            Ok(_) => {
+                if session.is_overdue()
+                    && let Some(ahead) = session.take_back()
+                {
+                    put_back(&self.queue, ahead);
+                }
+                session.overdue()
+            }
         }
     }
 

@@ -254,19 +254,34 @@ impl Session {
 
     /// When the worker is to be killed, as far as is known now, and why.
     fn doom(&self) -> Option<(Duration, End)> {
-        let front = self.flights.front()?;
-        if let Some(deadline) = front.deadline {
+        let flight = self.running()?;
+        if let Some(deadline) = flight.deadline {
             return Some((deadline.saturating_duration_since(Instant::now()), End::Aborted));
         }
         // A task that has not begun yet has all its time; so much later is early enough to look.
-        let limit = front.limit?;
-        let ran = front.running_for(&self.process).unwrap_or_default();
+        let limit = flight.limit?;
+        let ran = flight.running_for(&self.process).unwrap_or_default();
         Some((limit.saturating_sub(ran), End::TimedOut))
     }
 
-    /// Why the worker is to be killed now.
+    /// The batch that the worker is at: the one sent ahead as soon as it has come to it, although
+    /// the last answers of the one before may still be on their way.
+    fn running(&self) -> Option<&Flight> {
+        let at = self.process.page.activity().batch;
+        self.flights.iter().find(|flight| flight.number == at).or(self.flights.front())
+    }
+
+    /// Whether the time of what runs is over. What was sent ahead is then to be taken back first,
+    /// lest it begin just before the worker is killed and die for the fault of another.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.doom().is_some_and(|(left, _)| left.is_zero())
+    }
+
+    /// Why the worker is to be killed now, unless it has gone on to what was sent ahead.
     pub(super) fn overdue(&self) -> Option<End> {
-        self.doom().filter(|(left, _)| left.is_zero()).map(|(_, end)| end)
+        let number = |flight: &Flight| flight.number;
+        let runs_last = self.running().map(number) == self.flights.back().map(number);
+        self.doom().filter(|(left, _)| runs_last && left.is_zero()).map(|(_, end)| end)
     }
 
     /// Asks the idle worker to leave.
@@ -487,6 +502,51 @@ pub(super) mod tests {
         fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
             self.0.send((task, answer.map(|payload| payload.as_bytes().to_vec()))).unwrap();
         }
+    }
+
+    #[test]
+    fn a_worker_that_has_gone_on_is_not_killed_for_what_it_left() {
+        struct Other(Two);
+        impl Batch for Other {
+            fn call(&self) -> CallId {
+                CallId(2)
+            }
+            fn len(&self) -> u32 {
+                2
+            }
+            fn target(&self) -> Option<Target> {
+                None
+            }
+            fn run(self: Box<Self>) {}
+            fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
+                Ok(())
+            }
+            fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
+                self.0.reply(task, answer);
+            }
+        }
+        let mut session = Session::new(impostor("exec cat"), None);
+        let (answer, _answers) = channel();
+        session.enqueue(Job::alone(Box::new(Two(answer.clone()))), 0, 0);
+        session.enqueue(Job::alone(Box::new(Other(Two(answer)))), 0, 0);
+        let page = |session: &Session, batch| {
+            assert!(session.process.page.claim(batch));
+            session.process.page.begin_batch(batch);
+        };
+        page(&session, 1);
+        session.abort(CallId(1));
+        assert!(!session.is_overdue(), "it has its time of grace");
+        session.flights[0].deadline = Some(Instant::now());
+        assert!(session.is_overdue());
+        assert!(session.overdue().is_none(), "the other call's batch might begin");
+        page(&session, 2);
+        assert!(!session.is_overdue(), "the aborted batch runs no more");
+        assert!(session.take_back().is_none());
+        assert!(session.overdue().is_none());
+        session.abort(CallId(2));
+        session.flights[1].deadline = Some(Instant::now());
+        assert!(matches!(session.overdue(), Some(End::Aborted)));
+        session.kill();
     }
 
     /// What two tasks are answered if the worker, having begun both, sends the bytes `said`.

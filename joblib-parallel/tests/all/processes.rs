@@ -1,3 +1,6 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
 use joblib_backends::Failure;
 use joblib_parallel::{Error, Parallel, ParallelConfig, delayed, effective_n_jobs};
 use ndarray::{Array2, ArrayView1};
@@ -76,6 +79,37 @@ fn a_dead_worker_costs_one_task() {
             }
         }
     }
+}
+
+/// Fails, or sleeps so many microseconds.
+fn fail_or_sleep(micros: Option<u64>) {
+    std::thread::sleep(Duration::from_micros(micros.expect("this task fails")));
+}
+
+/// What a failed call leaves behind is killed after 100 ms; if it ends at that very moment, its
+/// worker has already gone on to a task of another call.
+#[test]
+fn a_failed_call_costs_no_task_of_another() {
+    fn run(tasks: impl Iterator<Item = Option<u64>> + Send) -> Result<Vec<()>, Error> {
+        let tasks = tasks.map(|micros| delayed!(fail_or_sleep(micros)));
+        processes().batch_size(1).run(tasks)
+    }
+    must_end(|| {
+        let failed = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !failed.load(Relaxed) {
+                        run(std::iter::repeat_n(Some(5_000), 20)).unwrap();
+                    }
+                });
+            }
+            for round in 0..40 {
+                run([None, Some(98_000 + 100 * round)].into_iter()).unwrap_err();
+            }
+            failed.store(true, Relaxed);
+        });
+    });
 }
 
 #[test]
