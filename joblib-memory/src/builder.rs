@@ -13,7 +13,7 @@ use crate::memory::Inner;
 use crate::options::Options;
 use crate::record::Recorder;
 use crate::store::Store;
-use crate::{Limits, Memory, Metadata};
+use crate::{Algorithm, Limits, Memory, Metadata};
 
 /// How long a thread waits for another one of its process, if nothing else is said.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,13 +25,15 @@ pub struct MemoryBuilder {
     location: Option<PathBuf>,
     options: Options,
     limits: Limits,
+    algorithm: Algorithm,
     patience: Duration,
 }
 
 impl MemoryBuilder {
     pub(crate) fn new(store: Arc<dyn Store>, location: Option<PathBuf>) -> Self {
         let (options, limits) = (Options::default(), Limits::new());
-        Self { store, location, options, limits, patience: PATIENCE }
+        let algorithm = Algorithm::default();
+        Self { store, location, options, limits, algorithm, patience: PATIENCE }
     }
 
     /// Compresses results: `true`, `3`, `"zstd"`, `("gzip", 3)`. Not compressed by
@@ -90,6 +92,33 @@ impl MemoryBuilder {
         self
     }
 
+    /// How arguments become keys; [`Algorithm::Xxh3`] by default, which is right as long as nobody
+    /// wants to be given a wrong result. Take `Algorithm::Blake3` (feature `blake3`) where arguments come
+    /// from strangers.
+    ///
+    /// Results that were stored under the other algorithm are not found, and stay.
+    #[cfg_attr(
+        feature = "blake3",
+        doc = r#"
+```
+use joblib_memory::{Algorithm, Memory};
+
+# let folder = tempfile::tempdir()?;
+# let location = folder.path();
+let memory = Memory::builder(location).digest(Algorithm::Blake3).build();
+let thumbnail = memory.cache("thumbnail", |upload: &Vec<u8>| upload[..2].to_vec());
+assert_eq!(thumbnail.call(&vec![1, 2, 3]), [1, 2]);
+assert!(thumbnail.is_cached(&vec![1, 2, 3]));
+# Ok::<(), Box<dyn std::error::Error>>(())
+```
+"#
+    )]
+    #[must_use]
+    pub fn digest(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
     /// How long a thread waits for another thread of its process that computes the same call,
     /// before it computes the call itself; 60 seconds by default.
     ///
@@ -110,16 +139,18 @@ impl MemoryBuilder {
             .then(|| Keeper::new(Arc::clone(&self.store), self.location.clone(), self.limits));
         let recorder =
             self.location.as_deref().and_then(|place| Recorder::asked_for(&self.store, place));
+        let counters = Counters::new(self.location.as_deref());
         Memory::from_inner(Inner {
             store: self.store,
             location: self.location,
             options: Arc::new(self.options),
+            algorithm: self.algorithm,
             patience: self.patience,
             keeper,
             recorder,
             flights: Arc::default(),
             started: crate::clock::Stopwatch::start(),
-            counters: Counters::default(),
+            counters,
             names: Mutex::default(),
             warned: AtomicBool::new(false),
         })

@@ -156,7 +156,7 @@ where
 
     /// A reference to the stored result for `argument`, which is computed if it is not there.
     pub fn shelve(&self, argument: &A) -> O::Shelved {
-        match self.asked().find_shelved::<O>(|| Self::arguments(argument)) {
+        match self.asked().find_shelved::<O>(|empty| Self::arguments(empty, argument)) {
             Found::Stored(shelved) => shelved,
             Found::Nothing(mut pending) => {
                 let returned = self.compute(&mut pending, argument);
@@ -167,16 +167,16 @@ where
 
     /// Whether the result for `argument` is stored.
     pub fn is_cached(&self, argument: &A) -> bool {
-        self.asked().is_cached(|| Self::arguments(argument))
+        self.asked().is_cached(|empty| Self::arguments(empty, argument))
     }
 
     /// Why the result for `argument` is stored or not: the nearest stored call, and what differs.
     pub fn explain(&self, argument: &A) -> Explanation {
-        self.asked().explain(|| Self::arguments(argument), || Self::notes(argument))
+        self.asked().explain(|empty| Self::arguments(empty, argument), || Self::notes(argument))
     }
 
     fn run(&self, recompute: bool, argument: &A) -> O::Returned {
-        match self.asked().find::<O>(recompute, || Self::arguments(argument)) {
+        match self.asked().find::<O>(recompute, |empty| Self::arguments(empty, argument)) {
             Found::Stored(value) => value,
             Found::Nothing(mut pending) => {
                 let returned = self.compute(&mut pending, argument);
@@ -202,8 +202,8 @@ where
         Notes::new().argument("argument", argument)
     }
 
-    fn arguments(argument: &A) -> Arguments {
-        Arguments::new().argument("argument", argument)
+    fn arguments(empty: Arguments, argument: &A) -> Arguments {
+        empty.argument("argument", argument)
     }
 }
 

@@ -124,7 +124,7 @@ impl<S: Serialize + DeserializeOwned> Checkpoint<'_, S> {
     /// Where the state lies; nothing if it cannot be stored.
     fn place(&self) -> Option<Place> {
         let view = self.memory.view()?;
-        let arguments = Arguments::new()
+        let arguments = Arguments::new(view.inner.algorithm)
             .argument("initial", &self.initial)
             .argument("steps", &self.steps)
             .digest();
@@ -132,8 +132,8 @@ impl<S: Serialize + DeserializeOwned> Checkpoint<'_, S> {
             Ok(arguments) => {
                 let code = Digest::from_u128(xxh3_128(self.version.as_bytes()));
                 let function = Function::new(&self.name);
-                let slots = [0_u8, 1].map(|slot| {
-                    let arguments = Digest::combine(arguments, &[Digest::of(&[slot])]);
+                let slots = [0, 1].map(|slot| {
+                    let arguments = arguments.numbered(slot);
                     CallId { function: function.clone(), code, arguments }
                 });
                 Some(Place { view, slots, current: 0 })

@@ -84,7 +84,7 @@ impl Asked<'_> {
     /// Why the result is stored or not.
     pub fn explain(
         self,
-        arguments: impl FnOnce() -> Arguments,
+        arguments: impl FnOnce(Arguments) -> Arguments,
         notes: impl FnOnce() -> Notes,
     ) -> Explanation {
         let Some(view) = self.view() else {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::keeper;
 use crate::{CallId, Digest, EntryInfo, Error, Evicted, Function, Limits, Memory, Metadata};
-use crate::{Result, entry};
+use crate::{Result, Stats, entry};
 
 /// What a store holds.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +15,12 @@ pub struct StoreStats {
     pub items: u64,
     /// Their bytes together.
     pub bytes: u64,
-    /// The same for each function, by path.
+    /// The same for each function with results, by path.
     pub functions: Vec<FunctionStats>,
+    /// Hits and misses of all functions, also of those whose results are gone: by all processes, as
+    /// far as they have ended or a second has passed since, if the store is a folder; otherwise by
+    /// this memory.
+    pub calls: Stats,
 }
 
 /// What a store holds of one function.
@@ -33,6 +37,8 @@ pub struct FunctionStats {
     pub bytes: u64,
     /// The last use of any of them.
     pub used: Option<SystemTime>,
+    /// Its hits and misses.
+    pub calls: Stats,
 }
 
 /// What [`Memory::verify`] found.
@@ -83,8 +89,7 @@ impl Memory {
         self.store().map_or(Ok(false), |store| store.delete(id))
     }
 
-    /// How much the store holds, by function. Counts of hits and misses are in
-    /// [`stats`](Self::stats).
+    /// How much the store holds, by function, and how often results were found.
     ///
     /// # Errors
     ///
@@ -99,11 +104,19 @@ impl Memory {
                 functions.insert(path.to_owned(), FunctionStats::of(&entry));
             }
         }
+        let counts = self.inner().map(|inner| inner.counters.of_all()).unwrap_or_default();
+        let calls = counts.values().copied().fold(Stats::default(), Stats::and);
+        for (function, calls) in counts {
+            if let Some(stats) = functions.get_mut(function.path()) {
+                stats.calls = calls;
+            }
+        }
         let functions: Vec<FunctionStats> = functions.into_values().collect();
         Ok(StoreStats {
             items: functions.iter().map(|function| function.items).sum(),
             bytes: functions.iter().map(|function| function.bytes).sum(),
             functions,
+            calls,
         })
     }
 
@@ -193,7 +206,8 @@ impl Memory {
 impl FunctionStats {
     fn of(entry: &EntryInfo) -> Self {
         let function = entry.id.function.clone();
-        let mut stats = Self { function, versions: Vec::new(), items: 0, bytes: 0, used: None };
+        let (versions, calls) = (Vec::new(), Stats::default());
+        let mut stats = Self { function, versions, items: 0, bytes: 0, used: None, calls };
         stats.add(entry);
         stats
     }

@@ -53,6 +53,21 @@ impl Layout {
         self.root.join(".evicted")
     }
 
+    /// The file of hits and misses.
+    pub(crate) fn counts(&self) -> PathBuf {
+        self.root.join(".counts")
+    }
+
+    /// The file that is locked while hits and misses are added up.
+    pub(crate) fn counts_lock(&self) -> PathBuf {
+        self.root.join(".counts.lock")
+    }
+
+    /// The file of hits and misses while it is written.
+    pub(crate) fn new_counts(&self) -> PathBuf {
+        self.root.join(".counts.new")
+    }
+
     /// The folder of what `JOBLIB_DEBUG` records.
     pub(crate) fn records(&self) -> PathBuf {
         self.root.join(".debug")

@@ -37,7 +37,7 @@
 //!
 //! `mmap` (on by default): results that are mapped instead of read. Compressors are features of
 //! [`joblib_persist`]. `cloud`: stores in S3, Google Cloud Storage, Azure and on WebDAV servers, by
-//! URL. `conformance`: the test-suite
+//! URL. `blake3`: keys that nobody can forge. `conformance`: the test-suite
 //! every [`Store`] must pass; it is not covered by semver.
 
 #![deny(unsafe_code)]
@@ -45,6 +45,8 @@
 // The expansion of the attributes names this crate, also in its own tests.
 extern crate self as joblib_memory;
 
+mod algorithm;
+mod at_exit;
 mod builder;
 mod cached;
 mod call_id;
@@ -75,10 +77,12 @@ mod report;
 mod shelved;
 mod sketch;
 mod store;
+mod tally;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use algorithm::Algorithm;
 pub use builder::MemoryBuilder;
 pub use cached::CachedFn;
 pub use call_id::CallId;
@@ -88,7 +92,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use error::{Error, Result};
 pub use explain::{Difference, Explanation, Reason};
 pub use function::Function;
-pub use hash::hash;
+pub use hash::{hash, hash_with};
 pub use inspect::{FunctionStats, StoreStats, Verified};
 pub use joblib_memory_macros::{cache, code};
 pub use limits::{Evicted, Limits};

@@ -18,7 +18,7 @@ use crate::options::{Options, Refusal};
 use crate::outcome::Outcome;
 use crate::shelved::Shelved;
 use crate::store::{Claim, HeldClaim};
-use crate::{CallId, Digest, Error, Function, Memory, Result, clock, report};
+use crate::{Algorithm, CallId, Digest, Error, Function, Memory, Result, clock, report};
 
 /// A memory as one function sees it: with its own options.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl<'a> Asked<'a> {
     pub fn find<O: Outcome>(
         self,
         recompute: bool,
-        arguments: impl FnOnce() -> Arguments,
+        arguments: impl FnOnce(Arguments) -> Arguments,
     ) -> Found<O::Returned, Pending<O>> {
         let found = self.find_by(recompute, arguments, load);
         match found {
@@ -90,7 +90,7 @@ impl<'a> Asked<'a> {
     /// Looks whether there is a result, or claims to compute it.
     pub fn find_shelved<O: Outcome>(
         self,
-        arguments: impl FnOnce() -> Arguments,
+        arguments: impl FnOnce(Arguments) -> Arguments,
     ) -> Found<O::Shelved, Pending<O>> {
         let found = self.find_by(false, arguments, |view, id| {
             Ok(match check(view, id)? {
@@ -106,7 +106,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether there is a result that would be used.
-    pub fn is_cached(self, arguments: impl FnOnce() -> Arguments) -> bool {
+    pub fn is_cached(self, arguments: impl FnOnce(Arguments) -> Arguments) -> bool {
         let Some(view) = self.view() else { return false };
         match self.id(arguments).and_then(|id| check(&view, &id)) {
             Ok(look) => matches!(look, Look::Found(())),
@@ -123,15 +123,16 @@ impl<'a> Asked<'a> {
         Some(View { options, ..view })
     }
 
-    pub(crate) fn id(&self, arguments: impl FnOnce() -> Arguments) -> Result<CallId> {
-        let arguments = arguments().digest()?;
+    pub(crate) fn id(&self, arguments: impl FnOnce(Arguments) -> Arguments) -> Result<CallId> {
+        let algorithm = self.memory.inner().map_or(Algorithm::Xxh3, |inner| inner.algorithm);
+        let arguments = arguments(Arguments::new(algorithm)).digest()?;
         Ok(CallId { function: self.function.clone(), code: self.code, arguments })
     }
 
     fn find_by<O: Outcome, V>(
         self,
         recompute: bool,
-        arguments: impl FnOnce() -> Arguments,
+        arguments: impl FnOnce(Arguments) -> Arguments,
         look: impl Fn(&View, &CallId) -> Result<Look<V>>,
     ) -> Found<V, Pending<O>> {
         let Some(view) = self.view() else { return Found::Nothing(Pending::new(None)) };
@@ -141,7 +142,7 @@ impl<'a> Asked<'a> {
             Ok(id) => Call::new(view, id),
             Err(error) => {
                 inner.warn_once(&error);
-                inner.counters.count(false);
+                inner.counters.missed(self.function);
                 return Found::Nothing(Pending::new(None));
             }
         };
@@ -151,7 +152,10 @@ impl<'a> Asked<'a> {
         } else {
             call.look(self.may_wait, look)
         };
-        inner.counters.count(matches!(found, Ok(Some(_))));
+        match found {
+            Ok(Some(_)) => inner.counters.hit(&call.id.function),
+            _ => inner.counters.missed(&call.id.function),
+        }
         match found {
             Ok(Some(value)) => {
                 report::found(&call.view, &call.id, asked);
@@ -177,7 +181,7 @@ pub(crate) fn load<T: DeserializeOwned>(view: &View, id: &CallId) -> Result<Look
     }
     let value = content.value(id, &view.options)?;
     if let Some(duration) = content.duration() {
-        view.inner.counters.saved(duration);
+        view.inner.counters.saved(&id.function, duration);
     }
     Ok(Look::Found(value))
 }
@@ -286,7 +290,7 @@ impl Call {
     fn called(&self) {
         let duration = self.stopwatch.elapsed();
         report::called(&self.view, &self.id, duration);
-        self.view.inner.counters.computed(duration);
+        self.view.inner.counters.computed(&self.id.function, duration);
     }
 
     /// Stores the result; says whether it is there now.

@@ -22,7 +22,7 @@ use crate::options::Options;
 use crate::outcome::{Outcome, Whole};
 use crate::record::Recorder;
 use crate::store::{FolderStore, Store};
-use crate::{CallId, Digest, Function, Result};
+use crate::{Algorithm, CallId, Digest, Function, Result};
 
 /// Remembers the results of functions in a folder.
 ///
@@ -51,12 +51,13 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) location: Option<PathBuf>,
     pub(crate) options: Arc<Options>,
+    pub(crate) algorithm: Algorithm,
     pub(crate) patience: Duration,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) started: crate::clock::Stopwatch,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     /// Where each name was given to a function.
     pub(crate) names: Mutex<HashMap<(Function, Digest), &'static Location<'static>>>,
     pub(crate) warned: AtomicBool,
@@ -139,7 +140,7 @@ impl Memory {
     }
 
     /// How often results were found, and what that was worth, in this process and with this
-    /// memory. Asking (`is_cached`) does not count.
+    /// memory. Asking (`is_cached`) does not count. [`stat`](Self::stat) knows of other processes.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.inner.as_deref().map_or_else(Stats::default, |inner| inner.counters.stats())

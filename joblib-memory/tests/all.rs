@@ -4,6 +4,8 @@
 
 #[path = "all/addresses.rs"]
 mod addresses; // Stores by URL.
+#[path = "all/algorithms.rs"]
+mod algorithms; // Keys of several algorithms.
 #[path = "all/attribute.rs"]
 mod attribute; // What `#[cache]` makes of a function, and what callers may ask of it.
 #[path = "all/by_name.rs"]

@@ -46,6 +46,13 @@ fn child() {
     let Ok(role) = std::env::var(ROLE) else { return };
     match role.as_str() {
         "call" => println!("result: {}", slow(7, "seven")),
+        // Found and computed by a memory in a `static`, which is never dropped.
+        "count" => {
+            for x in [1, 2, 1] {
+                slow(x, "counted");
+            }
+            Memory::new(std::env::var_os(FOLDER).unwrap()).cache("g", |x: &u8| *x).call(&1);
+        }
         "endless" => {
             endless(1);
             println!("done");
@@ -325,4 +332,25 @@ fn killed_writers_leave_whole_entries_and_nothing_else() {
         assert_eq!(f.call(&x), big(x));
         assert_eq!(f.recompute(&x), big(x));
     }
+}
+
+/// On other systems what is counted in the last second is lost.
+#[cfg(target_os = "linux")]
+#[test]
+fn hits_and_misses_of_all_processes_are_added_up() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let children: Vec<Child> = (0..3).map(|_| start("count", folder.path())).collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+    }
+    let stat = Memory::new(folder.path()).stat().unwrap();
+    let [g, f] = &stat.functions[..] else { panic!("{stat:?}") };
+    assert!(f.function.path().ends_with("slow"));
+    assert_eq!(f.calls.hits + f.calls.misses, 18);
+    assert_eq!(f.calls.misses, 2, "each is computed by one process");
+    assert_eq!((g.calls.misses, g.calls.hits), (1, 5));
+    assert_eq!((stat.calls.misses, stat.calls.hits), (3, 21));
+    assert!(stat.calls.saved > Duration::ZERO);
 }

@@ -84,7 +84,7 @@
 //! # Features
 //!
 //! On by default: `threads`, `processes`, `mmap`, and the compressors `zlib` and `gzip`. The others
-//! are `bz2`, `lzma`, `xz`, `lz4`, `zstd`, and `cloud` (URLs such as `s3://bucket/key` instead of
+//! are `bz2`, `lzma`, `xz`, `lz4`, `zstd`, `blake3` (keys of the cache that nobody can forge), and `cloud` (URLs such as `s3://bucket/key` instead of
 //! paths; takes about a hundred crates more). Without default features everything still works, in
 //! sequence, without maps and without compression, and also on `wasm32-unknown-unknown`.
 //!

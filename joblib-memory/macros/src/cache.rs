@@ -258,8 +258,11 @@ impl<'a> Pieces<'a> {
         let values = counted.iter().map(|a| a.counted_of_reference());
         quote! {
             #[doc(hidden)]
-            fn #name #generics (#(#idents: #types),*) -> #krate::__private::Arguments #clause {
-                #krate::__private::Arguments::new()
+            fn #name #generics (
+                __empty: #krate::__private::Arguments,
+                #(#idents: #types),*
+            ) -> #krate::__private::Arguments #clause {
+                __empty
                     #(.type_parameter(::core::any::type_name::<#own_type>()))*
                     #(.type_parameter(::core::any::type_name::<#type_names>()))*
                     #(.type_parameter(::core::any::type_name_of_val(#anonymous)))*
@@ -308,7 +311,7 @@ impl<'a> Pieces<'a> {
             #[doc(hidden)]
             #asyncness fn #name #generics (#(#parameters,)* __recompute: bool) -> #output #clause {
                 #check
-                match #asked.find::<#outcome>(__recompute, || #digest) {
+                match #asked.find::<#outcome>(__recompute, |__empty| #digest) {
                     #krate::__private::Found::Stored(__value) => __value,
                     #krate::__private::Found::Nothing(mut __pending) => {
                         #described
@@ -335,14 +338,14 @@ impl<'a> Pieces<'a> {
             /// Whether the result of this call is stored and would be used.
             #[allow(unused_variables, reason = "ignored arguments are only taken")]
             #vis fn #is_cached #generics (#(#parameters),*) -> bool #clause {
-                #asked.is_cached(|| #digest)
+                #asked.is_cached(|__empty| #digest)
             }
 
             /// Why the result of this call is stored or not: the nearest stored call, and what
             /// differs.
             #[allow(unused_variables, reason = "ignored arguments are only taken")]
             #vis fn #explain #generics (#(#parameters),*) -> #krate::Explanation #clause {
-                #asked.explain(|| #digest, || #notes)
+                #asked.explain(|__empty| #digest, || #notes)
             }
         }
     }
@@ -365,7 +368,7 @@ impl<'a> Pieces<'a> {
         quote! {
             /// A reference to the stored result of this call, which is computed if it is not there.
             #vis #asyncness fn #shelve #generics (#(#parameters),*) -> #shelved #clause {
-                match #asked.find_shelved::<#outcome>(|| #digest) {
+                match #asked.find_shelved::<#outcome>(|__empty| #digest) {
                     #krate::__private::Found::Stored(__shelved) => __shelved,
                     #krate::__private::Found::Nothing(mut __pending) => {
                         #described
@@ -436,7 +439,7 @@ impl<'a> Pieces<'a> {
     fn digest_call(&self) -> TokenStream {
         let (turbofish, digest) = (&self.turbofish, self.hidden("digest"));
         let counted = self.arguments.iter().filter(|a| !a.ignored).map(|a| &a.ident);
-        quote!(Self::#digest #turbofish (#(&#counted),*))
+        quote!(Self::#digest #turbofish (__empty, #(&#counted),*))
     }
 
     /// The arguments for people, noted before the call consumes them.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::accumulator::Accumulator;
 use super::serializer::{Place, feed};
-use crate::{Digest, Error, Result};
+use crate::{Algorithm, Digest, Error, Result};
 
 /// Gathers the arguments of one call by name.
 pub struct Arguments {
@@ -14,10 +14,8 @@ pub struct Arguments {
 
 impl Arguments {
     /// No arguments yet.
-    #[expect(clippy::new_without_default, reason = "called by expansions only")]
-    #[must_use]
-    pub fn new() -> Self {
-        Self { out: Accumulator::new(), refused: None }
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        Self { out: Accumulator::new(algorithm), refused: None }
     }
 
     /// A type the function is generic over: it decides what is computed without being a value.
@@ -43,7 +41,7 @@ impl Arguments {
     /// The digest of all of them.
     pub(crate) fn digest(mut self) -> Result<Digest> {
         match self.refused {
-            None => Ok(Digest::from_u128(self.out.take_digest())),
+            None => Ok(self.out.take_digest()),
             Some(error) => Err(error),
         }
     }

@@ -6,8 +6,8 @@ use joblib_persist::array::DType;
 use num_complex::Complex;
 use serde::Serialize;
 use serde::ser::{
-    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant,
+    SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct,
+    SerializeTupleVariant,
 };
 
 use super::accumulator::Accumulator;
@@ -31,7 +31,8 @@ pub(super) struct Sequence<'h> {
 
 impl<'h> Sequence<'h> {
     pub(super) fn new(out: &'h mut Accumulator) -> Self {
-        Self { out, run: Some(Run::new()) }
+        let run = Some(Run::new(out.algorithm()));
+        Self { out, run }
     }
 
     /// The shape of an array, whose lengths are written as those of a tuple.
@@ -70,7 +71,7 @@ impl SerializeSeq for Sequence<'_> {
             Some(run) => match complex_part::<T>() {
                 None => feed(value, Place::Element(self.out, run)),
                 Some(part) => {
-                    let mut item = Accumulator::new();
+                    let mut item = Accumulator::new(self.out.algorithm());
                     feed(value, Place::Value(&mut item))?;
                     run.push(part.whole, &item.parts_of_pair(part.bytes), self.out);
                     Ok(())
@@ -168,48 +169,3 @@ macro_rules! fields {
 }
 
 fields!(SerializeStruct, SerializeStructVariant);
-
-/// Entries that count in whatever order they come: the sum of their digests, and their number.
-pub(super) struct Unordered<'h> {
-    out: &'h mut Accumulator,
-    entry: Accumulator,
-    sum: u128,
-    count: u64,
-}
-
-impl<'h> Unordered<'h> {
-    pub(super) fn new(out: &'h mut Accumulator) -> Self {
-        Self { out, entry: Accumulator::new(), sum: 0, count: 0 }
-    }
-
-    /// An entry of one part.
-    pub(super) fn add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
-        feed(value, Place::Value(&mut self.entry))?;
-        self.sum = self.sum.wrapping_add(self.entry.take_digest());
-        self.count += 1;
-        Ok(())
-    }
-
-    pub(super) fn finish(self) {
-        self.out.write(&self.sum.to_le_bytes());
-        self.out.write(&self.count.to_le_bytes());
-    }
-}
-
-impl SerializeMap for Unordered<'_> {
-    type Ok = ();
-    type Error = Stop;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result {
-        feed(key, Place::Value(&mut self.entry))
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result {
-        self.add(value)
-    }
-
-    fn end(self) -> Result {
-        self.finish();
-        Ok(())
-    }
-}

@@ -5,6 +5,7 @@
 //! digest ever stored: they are added to, never changed.
 
 use super::accumulator::Accumulator;
+use crate::{Algorithm, Digest};
 
 /// What a primitive, and each element of an array, is: the code of its `DType`, or [`CHAR`].
 pub(super) type Kind = u8;
@@ -49,6 +50,12 @@ impl Accumulator {
         self.write(bytes);
     }
 
+    /// The digest of something else.
+    pub(super) fn digest(&mut self, digest: Digest) {
+        let (bytes, length) = digest.to_bytes();
+        self.write(&bytes[..length]);
+    }
+
     /// A length and that many bytes.
     pub(super) fn text(&mut self, text: &[u8]) {
         self.write(&(text.len() as u64).to_le_bytes());
@@ -62,10 +69,10 @@ impl Accumulator {
         [first, second].concat()
     }
 
-    pub(super) fn run(&mut self, kind: Kind, count: u64, digest: u128) {
+    pub(super) fn run(&mut self, kind: Kind, count: u64, digest: Digest) {
         self.write(&[RUN, kind]);
         self.write(&count.to_le_bytes());
-        self.write(&digest.to_le_bytes());
+        self.digest(digest);
     }
 }
 
@@ -77,8 +84,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new() -> Self {
-        Self { kind: None, count: 0, bytes: Accumulator::new() }
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        Self { kind: None, count: 0, bytes: Accumulator::new(algorithm) }
     }
 
     /// Adds an element; one of another kind ends the run and begins the next.

@@ -6,8 +6,10 @@ use joblib_persist::array::{Block, DType, Order, Origin, STRUCT_FIELDS, STRUCT_N
 use serde::{Serialize, Serializer};
 
 use super::accumulator::Accumulator;
-use super::compound::{Fields, Items, Sequence, Unordered};
+use super::compound::{Fields, Items, Sequence};
 use super::encoding::{self as tag, Kind, Run};
+use super::unordered::Unordered;
+use crate::{Algorithm, Digest};
 
 /// Why serializing ended early.
 #[derive(Debug)]
@@ -127,16 +129,16 @@ fn write_elements(block: &Block<'_>, out: &mut Accumulator) {
     let dtype = block.dtype();
     let count = (block.byte_len() / dtype.size()) as u64;
     if count > 0 {
-        out.run(dtype.code(), count, digest_of_elements(block));
+        out.run(dtype.code(), count, digest_of_elements(block, out.algorithm()));
     }
     out.tag(tag::END);
 }
 
-fn digest_of_elements(block: &Block<'_>) -> u128 {
+fn digest_of_elements(block: &Block<'_>, algorithm: Algorithm) -> Digest {
     if let Some(memory) = block.memory() {
-        return xxhash_rust::xxh3::xxh3_128(memory);
+        return algorithm.digest(memory);
     }
-    let mut bytes = Accumulator::new();
+    let mut bytes = Accumulator::new(algorithm);
     let Ok(()) = block.try_for_each_chunk(|chunk| {
         bytes.write(chunk);
         Ok::<(), std::convert::Infallible>(())

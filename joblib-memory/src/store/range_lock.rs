@@ -43,8 +43,10 @@ impl RangeLock {
 fn offset(id: &CallId) -> i64 {
     let mut hash = Xxh3::new();
     hash.update(id.function.path().as_bytes());
-    hash.update(&id.code.as_u128().to_le_bytes());
-    hash.update(&id.arguments.as_u128().to_le_bytes());
+    for digest in [id.code, id.arguments] {
+        let (bytes, length) = digest.to_bytes();
+        hash.update(&bytes[..length]);
+    }
     // The largest offset is one less than the largest number, and the byte has to end there.
     (hash.digest() >> 2).cast_signed()
 }

@@ -25,7 +25,9 @@ fn filled() -> tempfile::TempDir {
         fit.call(&x);
     }
     memory.cache("model::fit", |x: &f64| vec![*x; 100]).version(2).call(&0.5);
-    memory.cache("other", |x: &u8| *x).call(&1);
+    let other = memory.cache("other", |x: &u8| *x);
+    other.call(&1);
+    other.call(&1);
     folder
 }
 
@@ -35,7 +37,7 @@ fn lists_and_sums() {
     let (code, text, _) = joblib(&["ls", "cache"], folder.path());
     assert_eq!(code, 0);
     let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["function", "results", "versions", "size", "used"]);
+    assert_eq!(lines[0], ["function", "results", "versions", "size", "used", "hits", "saved"]);
     assert_eq!(lines[1][..3], ["model::fit", "4", "2"]);
     let (_, text, _) = joblib(&["ls", "cache", "fit"], folder.path());
     assert!(text.contains("fit(argument=1.5)"), "{text}");
@@ -46,6 +48,9 @@ fn lists_and_sums() {
     let (_, json, _) = joblib(&["stat", "cache", "--json"], folder.path());
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["results"], &json["versions"]), (&5.into(), &3.into()));
+    assert_eq!((&json["calls"]["hits"], &json["calls"]["misses"]), (&1.into(), &5.into()));
+    let (_, text, _) = joblib(&["stat", "cache"], folder.path());
+    assert!(text.contains("hits       1 (17 % of calls), "), "{text}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("joblib-backends/src/processes/sys.rs", "system calls that the standard library lacks"),
     ("joblib-backends/src/processes/worker.rs", "takes over the descriptors it was born with"),
     ("joblib-backends/tests/faults/inside.rs", "workers that crash"),
+    ("joblib-memory/src/at_exit.rs", "has a function called at the end of the process"),
     ("joblib-memory/src/store/range_lock.rs", "locks that belong to an open file"),
     ("joblib-memory/src/store/unnamed.rs", "gives a name to a file that has none"),
     ("joblib-memory/tests/messages/items.rs", "a function that `#[cache]` refuses"),

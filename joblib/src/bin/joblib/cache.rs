@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use joblib::Memory;
-use joblib::memory::{EntryInfo, Function, FunctionStats, Limits, Metadata};
+use joblib::memory::{EntryInfo, Function, FunctionStats, Limits, Metadata, Stats};
 use serde_json::{Value, json};
 
 use crate::{Outcome, chain, table};
@@ -28,7 +28,7 @@ pub(crate) enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Sum up what is there.
+    /// Sum up what is there, and what it was worth: hits, misses and the time saved by all processes.
     Stat {
         #[command(flatten)]
         place: Place,
@@ -151,10 +151,11 @@ fn list_functions(place: &Place) -> Outcome {
     let row = |f: &FunctionStats| {
         let path = f.function.path().to_owned();
         let (items, versions) = (f.items.to_string(), f.versions.len().to_string());
-        vec![path, items, versions, table::bytes(f.bytes), table::ago(f.used)]
+        let (hits, saved) = (f.calls.hits.to_string(), table::duration(f.calls.saved));
+        vec![path, items, versions, table::bytes(f.bytes), table::ago(f.used), hits, saved]
     };
     let rows: Vec<Vec<String>> = stat.functions.iter().map(row).collect();
-    table::print(&["function", "results", "versions", "size", "used"], 1, &rows);
+    table::print(&["function", "results", "versions", "size", "used", "hits", "saved"], 1, &rows);
     Ok(true)
 }
 
@@ -196,7 +197,7 @@ fn stat(place: &Place) -> Outcome {
     if place.json {
         print_json(&json!({
             "functions": stat.functions.len(), "versions": versions, "results": stat.items,
-            "bytes": stat.bytes, "used": seconds(used),
+            "bytes": stat.bytes, "used": seconds(used), "calls": calls_json(&stat.calls),
         }));
         return Ok(true);
     }
@@ -207,6 +208,10 @@ fn stat(place: &Place) -> Outcome {
     println!("results    {}", stat.items);
     println!("size       {}", table::bytes(stat.bytes));
     println!("used       {}", table::ago(used));
+    let Stats { hits, misses, computing, saved, .. } = stat.calls;
+    let share = 100.0 * hits as f64 / (hits + misses).max(1) as f64;
+    println!("hits       {hits} ({share:.0} % of calls), {} saved", table::duration(saved));
+    println!("misses     {misses}, {} computed", table::duration(computing));
     Ok(true)
 }
 
@@ -298,7 +303,14 @@ fn function_json(function: &FunctionStats) -> Value {
     let versions: Vec<String> = function.versions.iter().map(ToString::to_string).collect();
     json!({
         "function": function.function.path(), "results": function.items, "bytes": function.bytes,
-        "versions": versions, "used": seconds(function.used),
+        "versions": versions, "used": seconds(function.used), "calls": calls_json(&function.calls),
+    })
+}
+
+fn calls_json(calls: &Stats) -> Value {
+    json!({
+        "hits": calls.hits, "misses": calls.misses, "computing": calls.computing.as_secs_f64(),
+        "saved": calls.saved.as_secs_f64(),
     })
 }
 
