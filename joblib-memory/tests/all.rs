@@ -1,6 +1,7 @@
 //! One test binary: each file under `tests/` would otherwise be linked separately.
 
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 #[path = "all/addresses.rs"]
 mod addresses; // Stores by URL.

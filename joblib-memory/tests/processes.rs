@@ -11,6 +11,10 @@ use std::time::Duration;
 
 use joblib_memory::{CallId, Digest, FolderStore, Function, Memory, Store, Stored, cache};
 
+#[cfg(target_os = "linux")]
+#[path = "processes/disks.rs"]
+mod disks; // Disks that are full or read-only, for root too.
+
 /// What a child process is told by its environment.
 const ROLE: &str = "JOBLIB_MEMORY_TEST_ROLE";
 const FOLDER: &str = "JOBLIB_MEMORY_TEST_FOLDER";
@@ -53,6 +57,10 @@ fn child() {
             }
             Memory::new(std::env::var_os(FOLDER).unwrap()).cache("g", |x: &u8| *x).call(&1);
         }
+        #[cfg(target_os = "linux")]
+        "read-only" => disks::read_only(Path::new(&std::env::var_os(FOLDER).unwrap())),
+        #[cfg(target_os = "linux")]
+        "full" => disks::full(Path::new(&std::env::var_os(FOLDER).unwrap())),
         "endless" => {
             endless(1);
             println!("done");
