@@ -12,7 +12,7 @@ use joblib_persist::array::Origin;
 use joblib_persist::message;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Failure, Frame, Payload};
+use crate::{Failure, Frame, Lent, Payload};
 
 impl Frame {
     /// Appends `value`. What [`Payload::read`] gives back on the other side is equal to it.
@@ -60,6 +60,21 @@ impl Payload<'_> {
             Payload { bytes, .. } => message::decode(bytes),
         })
         .map_err(|error| failure("reading", type_name::<T>(), &error))
+    }
+
+    /// Takes the next value off the front, to which the task gets a reference.
+    ///
+    /// A large array that was written with [`write_borrowed`](Frame::write_borrowed) is rebuilt once
+    /// for all tasks of a call that a worker runs, and let go soon after the call has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_borrowed<T: DeserializeOwned + 'static>(&mut self) -> Result<Lent<T>, Failure> {
+        #[cfg(target_os = "linux")]
+        return crate::processes::read_kept(self);
+        #[cfg(not(target_os = "linux"))]
+        self.read().map(Lent::new)
     }
 }
 

@@ -52,6 +52,8 @@ mod cpus;
 mod distributed;
 mod error;
 mod inside;
+#[cfg(feature = "processes")]
+mod lent;
 mod n_jobs;
 mod options;
 #[cfg(any(feature = "processes", feature = "threads"))]
@@ -71,6 +73,8 @@ pub use cpus::{cpu_count, physical_cpu_count};
 pub use distributed::Distributed;
 pub use error::{Error, Result};
 pub use inside::{inside_worker, worker_cores};
+#[cfg(feature = "processes")]
+pub use lent::Lent;
 pub use n_jobs::NJobs;
 pub use options::{ArrayMode, WorkerOptions};
 #[cfg(all(feature = "processes", target_os = "linux"))]

@@ -8,19 +8,27 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 #[cfg(feature = "processes")]
-use joblib_backends::{Failure, Frame, Payload};
+use joblib_backends::{Failure, Frame, Lent, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A kind of argument: [`Own`] or [`ByRef`].
 pub trait Argument: 'static {
-    /// What travels.
-    type Owned: DeserializeOwned;
+    /// What travelled, as it is kept for the call.
+    type Owned;
 
     /// What the function receives.
     type Lent<'x>;
 
     /// Lends what travelled; `slot` keeps it alive.
     fn lend<'x>(owned: Self::Owned, slot: &'x mut Option<Self::Owned>) -> Self::Lent<'x>;
+
+    /// Reads what travelled.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Codec`] if the bytes are something else.
+    #[cfg(feature = "processes")]
+    fn read(payload: &mut Payload<'_>) -> Result<Self::Owned, Failure>;
 }
 
 /// What the caller holds for an argument of kind `K`.
@@ -61,13 +69,13 @@ pub struct ByRef<T: ?Sized>(PhantomData<fn(&T)>);
 /// slice from a `Vec`.
 pub trait Borrowed {
     /// The owned form.
-    type Owned: DeserializeOwned;
+    type Owned: DeserializeOwned + 'static;
 
     /// The reference the function receives.
     fn borrow(owned: &Self::Owned) -> &Self;
 }
 
-impl<T: DeserializeOwned> Borrowed for T {
+impl<T: DeserializeOwned + 'static> Borrowed for T {
     type Owned = T;
 
     fn borrow(owned: &T) -> &T {
@@ -83,7 +91,7 @@ impl Borrowed for str {
     }
 }
 
-impl<T: DeserializeOwned> Borrowed for [T] {
+impl<T: DeserializeOwned + 'static> Borrowed for [T] {
     type Owned = Vec<T>;
 
     fn borrow(owned: &Vec<T>) -> &[T] {
@@ -98,14 +106,27 @@ impl<T: DeserializeOwned + 'static> Argument for Own<T> {
     fn lend(owned: T, _: &mut Option<T>) -> T {
         owned
     }
+
+    #[cfg(feature = "processes")]
+    fn read(payload: &mut Payload<'_>) -> Result<T, Failure> {
+        payload.read()
+    }
 }
 
 impl<T: Borrowed + ?Sized + 'static> Argument for ByRef<T> {
+    #[cfg(feature = "processes")]
+    type Owned = Lent<T::Owned>;
+    #[cfg(not(feature = "processes"))]
     type Owned = T::Owned;
     type Lent<'x> = &'x T;
 
-    fn lend(owned: T::Owned, slot: &mut Option<T::Owned>) -> &T {
+    fn lend(owned: Self::Owned, slot: &mut Option<Self::Owned>) -> &T {
         T::borrow(slot.insert(owned))
+    }
+
+    #[cfg(feature = "processes")]
+    fn read(payload: &mut Payload<'_>) -> Result<Self::Owned, Failure> {
+        payload.read_borrowed()
     }
 }
 

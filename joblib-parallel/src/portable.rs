@@ -193,7 +193,7 @@ macro_rules! arity {
                     $($K: Argument,)*
                     F: for<'x> Fn($($K::Lent<'x>),*) -> R + Copy + Send + 'static,
                 {
-                    $(let $held = arguments.read::<$K::Owned>()?;)*
+                    $(let $held = $K::read(arguments)?;)*
                     // SAFETY: the caller vouches for it.
                     let function = unsafe { Sizeless::<F>::again() };
                     $(let mut $slot = None;)*

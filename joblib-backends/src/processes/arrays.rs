@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -133,8 +133,7 @@ impl Sent {
 
 /// Copies an array into memory without a name, or into such a file in `folder`.
 fn write(block: &Block<'_>, folder: Option<&Path>) -> io::Result<OwnedFd> {
-    let len = block.byte_len();
-    let file = match folder {
+    let mut file = match folder {
         None => File::from(sys::memory_file()?),
         Some(folder) => {
             let mut options = OpenOptions::new();
@@ -145,22 +144,9 @@ fn write(block: &Block<'_>, folder: Option<&Path>) -> io::Result<OwnedFd> {
     if file.as_raw_fd() as usize > sys::most_descriptors() / 2 {
         return Err(io::Error::from_raw_os_error(libc::EMFILE));
     }
-    file.set_len(len as u64)?;
-    if folder.is_some() {
-        // A full disk is then an error now, and not the end of the process later.
-        sys::reserve(&file, len as u64)?;
-    }
-    let mut region = Region::writable(&file, len)?;
-    let mut rest = region.bytes_mut();
-    block.try_for_each_chunk(|bytes| {
-        let (place, left) = std::mem::take(&mut rest)
-            .split_at_mut_checked(bytes.len())
-            .ok_or(io::ErrorKind::InvalidData)?;
-        place.copy_from_slice(bytes);
-        rest = left;
-        Ok::<_, io::Error>(())
-    })?;
-    drop(region);
+    // Written, not mapped and filled: pages are then not zeroed first, no page fault is taken for
+    // each, and a full disk is an error and not the end of the process.
+    block.try_for_each_chunk(|bytes| file.write_all(bytes))?;
     if folder.is_none() {
         sys::make_constant(&file)?;
     }

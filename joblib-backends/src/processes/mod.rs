@@ -7,6 +7,7 @@ mod entry;
 mod feeder;
 mod image;
 mod inbox;
+mod kept;
 mod peak;
 mod place;
 mod preparation;
@@ -19,6 +20,7 @@ mod segment;
 mod session;
 mod status;
 mod sys;
+mod turns;
 mod wire;
 mod worker;
 
@@ -37,6 +39,7 @@ use crate::{
 };
 pub(crate) use arrays::Carrier;
 use feeder::Feeder;
+pub(crate) use kept::read as read_kept;
 pub(crate) use place::Place;
 use queue::Queue;
 pub(crate) use segment::{Segment, shared_at};

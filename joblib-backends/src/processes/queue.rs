@@ -1,6 +1,6 @@
 //! What the feeders of a pool share: the batches that wait, and who waits for them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::arrays::Arrays;
 use super::sys;
+use super::turns::Turns;
 use crate::options::ArrayOptions;
 use crate::{Batch, CallId};
 
@@ -21,7 +22,7 @@ pub(super) struct Queue {
 }
 
 struct State {
-    waiting: VecDeque<Job>,
+    waiting: Turns,
     /// The arrays of calls that have batches.
     calls: HashMap<CallId, Weak<Arrays>>,
     posts: Vec<Post>,
@@ -99,7 +100,7 @@ impl Queue {
     pub(super) fn new(feeders: usize) -> io::Result<Self> {
         let bells = (0..feeders).map(|_| Bell::new()).collect::<io::Result<_>>()?;
         let state = State {
-            waiting: VecDeque::new(),
+            waiting: Turns::default(),
             calls: HashMap::new(),
             posts: (0..feeders).map(|_| Post::default()).collect(),
             feeders,
@@ -135,7 +136,7 @@ impl Queue {
             return Err((batch, why));
         }
         let arrays = state.arrays_of(call, options);
-        state.waiting.push_back(Job { batch, arrays });
+        state.waiting.push(Job { batch, arrays });
         let wakes = state.find_waiting(if from_feeder { 0 } else { usize::MAX });
         drop(state);
         if let Some(feeder) = wakes {
@@ -151,7 +152,7 @@ impl Queue {
         if let Some(why) = state.stage.refusal(true) {
             return Err((job, why));
         }
-        state.waiting.push_front(job);
+        state.waiting.put_back(job);
         let wakes = state.find_waiting(usize::MAX);
         drop(state);
         if let Some(feeder) = wakes {
@@ -171,7 +172,7 @@ impl Queue {
         // What idle workers can run is not sent ahead to a busy one.
         let kept = if load == 0 { 0 } else { state.idle() };
         if state.waiting.len() > kept
-            && let Some(job) = state.waiting.pop_front()
+            && let Some(job) = state.waiting.pop()
         {
             state.posts[feeder].ahead = load > 0;
             return Next::Run(job);
@@ -213,10 +214,7 @@ impl Queue {
     #[must_use = "batches are dropped by the caller, outside the lock"]
     pub(super) fn abort(&self, call: CallId) -> Vec<Job> {
         let mut state = self.lock();
-        let waiting = std::mem::take(&mut state.waiting);
-        let (dropped, kept) =
-            waiting.into_iter().partition::<Vec<_>, _>(|job| job.batch.call() == call);
-        state.waiting = kept.into();
+        let dropped = state.waiting.remove(call);
         let busy = |post: &Post| post.waits_with != Some(0);
         let mut told = vec![];
         for (feeder, post) in state.posts.iter_mut().enumerate().filter(|(_, post)| busy(post)) {
@@ -235,7 +233,7 @@ impl Queue {
         if state.stage == Stage::Open {
             state.stage = Stage::Broken(why);
         }
-        let dropped = std::mem::take(&mut state.waiting).into();
+        let dropped = state.waiting.take();
         drop(state);
         self.ring_all();
         dropped
@@ -256,7 +254,7 @@ impl Queue {
     pub(super) fn kill(&self) -> Vec<Job> {
         let mut state = self.lock();
         state.stage = Stage::Killing;
-        let dropped = std::mem::take(&mut state.waiting).into();
+        let dropped = state.waiting.take();
         drop(state);
         self.ring_all();
         dropped

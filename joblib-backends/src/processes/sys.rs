@@ -67,13 +67,6 @@ fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     checked(result).map(drop)
 }
 
-/// Reserves room on the disk for the first `len` bytes of `file`.
-pub(super) fn reserve(file: &File, len: u64) -> io::Result<()> {
-    let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
-    // SAFETY: no pointers are passed.
-    checked(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, len) }).map(drop)
-}
-
 /// What to wait for. What is not given is not waited for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Awaited<'a> {

@@ -15,10 +15,11 @@ use joblib_persist::MmapMode;
 use super::arrays::Carrier;
 use super::image::Image;
 use super::inbox::{Inbox, KEEP};
+use super::kept::Tidier;
 use super::peak::peak_memory;
 use super::segment;
 use super::status::Page;
-use super::sys::{self, Mode};
+use super::sys::{self, Awaited, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
 use crate::{ArrayMode, CallFn, Failure, Frame, Payload};
 
@@ -69,7 +70,8 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
     answers.send(&wire::handshake(image.identity()))?;
     let mut inbox = Inbox::default();
     let mut frame = Frame::default();
-    while let Some(header) = next_header(&mut inbox, &answers.socket)? {
+    let mut tidier = Tidier::new();
+    while let Some(header) = next_header(&mut inbox, &answers.socket, &mut tidier)? {
         let claimed = answers.page.claim(header.batch);
         if claimed {
             answers.page.begin_batch(header.batch);
@@ -88,8 +90,21 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The header of the next batch; `None` when the parent has hung up.
-fn next_header(inbox: &mut Inbox, socket: &OwnedFd) -> Result<Option<BatchHeader>, Broken> {
+/// The header of the next batch; `None` when the parent has hung up. Until it comes, what tasks
+/// need no more is let go.
+fn next_header(
+    inbox: &mut Inbox,
+    socket: &OwnedFd,
+    tidier: &mut Tidier,
+) -> Result<Option<BatchHeader>, Broken> {
+    tidier.tidy();
+    while inbox.unread().is_empty() && tidier.has_work() {
+        let awaited = Awaited { socket: Some(socket.as_fd()), ..Awaited::default() };
+        if sys::wait(Awaited { timeout: tidier.pause(), ..awaited }).readable {
+            break;
+        }
+        tidier.tidy();
+    }
     if !await_bytes(inbox, socket, BatchHeader::LEN)? {
         return Ok(None);
     }

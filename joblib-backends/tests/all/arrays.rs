@@ -123,6 +123,49 @@ fn a_borrowed_array_travels_once() {
     assert_eq!(counts, vec![Ok(first); 50]);
 }
 
+/// The first elements of an array that is given twice, and whether it was rebuilt twice.
+fn compare(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+    let first = input.read_borrowed::<Array1<f64>>()?;
+    let second = input.read_borrowed::<Array1<f64>>()?;
+    out.write(&(first[0] + second[0], first.as_ptr() != second.as_ptr()))
+}
+
+#[test]
+fn a_borrowed_array_that_a_task_wants_in_memory_is_rebuilt_once() {
+    let pool = one_worker();
+    let answers = |value| {
+        let array = Arc::new(Array1::from_elem(LEN, value));
+        let write = |array: &Arc<Array1<f64>>, out: &mut Frame| {
+            out.write_borrowed(&**array)?;
+            out.write_borrowed(&**array)
+        };
+        call_with::<_, (f64, bool)>(&pool, compare, vec![array; 5], write)
+    };
+    assert_eq!(answers(1.0), vec![Ok((2.0, false)); 5]);
+    assert_eq!(answers(2.0), vec![Ok((4.0, false)); 5]);
+}
+
+#[test]
+fn an_array_that_changes_between_calls_is_never_stale() {
+    // A file system gives the same number to the next file as soon as one is gone.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let options = WorkerOptions::new().temp_folder(Some(folder.path().to_owned()));
+    let pool = one(options.max_nbytes(Some(1000)));
+    let array = Arc::new(Mutex::new(Array1::zeros(200)));
+    let write = |array: &Arc<Mutex<Array1<f64>>>, out: &mut Frame| {
+        let array = array.lock().unwrap();
+        out.write_borrowed(&*array)?;
+        out.write_borrowed(&*array)
+    };
+    for value in 1..50 {
+        let value = f64::from(value);
+        array.lock().unwrap()[0] = value;
+        let arrays = vec![Arc::clone(&array); 2];
+        let answers = call_with::<_, (f64, bool)>(&pool, compare, arrays, write);
+        assert_eq!(answers, vec![Ok((2.0 * value, false)); 2]);
+    }
+}
+
 #[test]
 fn an_array_that_changes_is_never_stale() {
     // Each is written from the same place, with other contents.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they report")]
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 
 use joblib_backends::{Backend, Batch, CallFn, CallId, Failure, Frame, Payload, Processes, Target};
@@ -8,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 /// One call of a function for each argument.
 struct Calls<A, R> {
+    call: CallId,
     function: CallFn,
     arguments: Vec<A>,
     encode: fn(&A, &mut Frame) -> Result<(), Failure>,
@@ -17,7 +19,7 @@ struct Calls<A, R> {
 
 impl<A: Send, R: DeserializeOwned + Send> Batch for Calls<A, R> {
     fn call(&self) -> CallId {
-        CallId(1)
+        self.call
     }
 
     fn len(&self) -> u32 {
@@ -73,9 +75,11 @@ where
     A: Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
     let (done, results) = channel();
+    let call = CallId(NEXT.fetch_add(1, Relaxed));
     let answers = arguments.iter().map(|_| None).collect();
-    backend.submit(Box::new(Calls { function, arguments, encode, answers, done }));
+    backend.submit(Box::new(Calls { call, function, arguments, encode, answers, done }));
     results.recv().unwrap()
 }
 

@@ -6,7 +6,7 @@ use super::{Tree, words};
 const ALLOWED: &[(&str, &str)] = &[
     ("joblib-backends/src/processes/entry.rs", "starts workers before `main`"),
     ("joblib-backends/src/processes/image.rs", "where the executable lies in memory"),
-    ("joblib-backends/src/processes/region.rs", "copies arrays into files that are memory"),
+    ("joblib-backends/src/processes/region.rs", "looks at arrays in files that are memory"),
     ("joblib-backends/src/processes/status.rs", "memory that parent and worker share"),
     ("joblib-backends/src/processes/sys.rs", "system calls that the standard library lacks"),
     ("joblib-backends/src/processes/worker.rs", "takes over the descriptors it was born with"),
