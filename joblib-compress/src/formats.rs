@@ -14,6 +14,8 @@ mod liblzma;
 mod lz4;
 #[cfg(feature = "lzma")]
 mod lzma;
+#[cfg(any(feature = "lz4", feature = "zstd"))]
+mod skippable;
 #[cfg(feature = "xz")]
 mod xz;
 #[cfg(feature = "zlib")]

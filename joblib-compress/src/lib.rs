@@ -48,16 +48,21 @@
 //! | `lz4` | `.lz4` | 1 to 9 (1), all alike | lz4_flex | |
 //! | `zstd` | `.zst` | -7 to 22 (3) | zstd, C | |
 //!
-//! Level 0 means no compression everywhere. What several threads write is an ordinary stream too:
+//! Level 0 means no compression everywhere. What several threads write is an ordinary stream too,
+//! and several threads read what can be cut into parts without being decompressed:
 //!
-//! | format | how the work is shared | read by several threads |
+//! | format | written by several threads | read by several threads |
 //! | --- | --- | --- |
-//! | zlib, gzip | blocks of 256 KiB that refer to the one before, as `pigz` | no |
-//! | bz2 | a stream for each block of the level, as `pbzip2` | no |
-//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | what `xz -T` or this crate wrote by several |
-//! | lz4 | the frame's blocks of 1 MiB; the same bytes as from one thread | no |
-//! | zstd | by the library, as `zstd -T` | no |
+//! | bz2 | a stream for each block of the level, as `pbzip2` | every file, block by block |
+//! | gzip | blocks of 256 KiB that refer to the one before, as `pigz` | members that say how long they are, as `bgzip` writes them; others are as long as decompression finds |
+//! | lz4 | the frame's blocks of 1 MiB; the same bytes as from one thread | files of several frames |
 //! | lzma | not at all: the format has no parts | no |
+//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | what `xz -T` or this crate wrote by several |
+//! | zlib | as gzip | no: a stream does not say where it ends |
+//! | zstd | by the library, as `zstd -T` | files of several frames, as `pzstd` writes them; in a frame, blocks refer to those before |
+//!
+//! Threads change neither what is read nor the error. A part of more than 4 MiB is not waited for:
+//! one thread reads it and what follows.
 //!
 //! A stream from a stranger may stand for a thousand times its length, or ask for gigabytes:
 //! [`DecodeOptions`] has a limit for either.  `conformance` exposes the test-suite every

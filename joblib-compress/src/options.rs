@@ -89,7 +89,9 @@ pub struct DecodeOptions {
     /// How many threads decompress, 1 or more.
     ///
     /// 1 unless set, which is the caller's own. More help where a file is made of parts that can
-    /// be told apart, which the table of the [crate](crate#scope) tells.
+    /// be told apart, which the table of the [crate](crate#formats-and-features) tells. Each of
+    /// them (at most 256) has two parts at a time, of at most 4 MiB compressed and 16 MiB
+    /// decompressed.
     pub threads: usize,
 }
 

@@ -4,7 +4,11 @@
 //! [`AHEAD`](ordered::AHEAD) blocks per thread are in memory at a time.
 
 mod blocks;
+mod decode;
 mod ordered;
+mod parts;
 
 pub(crate) use blocks::{BlockEncoder, Blocks, Piece};
+pub(crate) use decode::{Decode, Part, Verdict};
 pub(crate) use ordered::{MOST_THREADS, Ordered, Work};
+pub(crate) use parts::{Length, PartsReader};

@@ -10,6 +10,8 @@ mod all {
     mod conformance;
     /// What single formats owe to other writers and to hostile ones.
     mod formats;
+    /// Files of several parts, read by several threads.
+    mod parts;
     /// Finding compressors by name, extension and magic; clashes.
     mod registry;
     /// Streams written and read by several threads.

@@ -1,12 +1,15 @@
 //! bzip2 files.
 
+mod bits;
 mod blocks;
+mod reader;
 
 use std::io::{self, BufRead, Read, Write};
 
 use bzip2::{Action, Compress, Compression, Decompress, Status};
 
 use self::blocks::Bz2Blocks;
+use self::reader::Bz2Reader;
 use super::known::BZ2 as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
 use crate::threads::BlockEncoder;
@@ -14,7 +17,8 @@ use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// bzip2 (`.bz2`).
 ///
-/// Reads streams one after the other, which is what `pbzip2` writes.
+/// Reads streams one after the other, which is what `pbzip2` writes. Several threads read any file
+/// block by block.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bz2;
 
@@ -54,6 +58,9 @@ impl Compressor for Bz2 {
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
+        if options.threads > 1 {
+            return Ok(options.limit(KNOWN.name, Box::new(Bz2Reader::new(source, options))));
+        }
         let decoder = StepDecoder::new(KNOWN.name, source, || Ok(Decompress::new(false)));
         Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
     }

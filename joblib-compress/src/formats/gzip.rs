@@ -1,6 +1,7 @@
 //! gzip files: deflate with a header, a CRC-32 and the length.
 
 mod blocks;
+mod members;
 
 use std::io::{BufRead, Read, Write};
 
@@ -8,7 +9,7 @@ use self::blocks::GzipBlocks;
 use super::deflate;
 use super::known::GZIP as KNOWN;
 use crate::stream::{StepDecoder, StepEncoder};
-use crate::threads::BlockEncoder;
+use crate::threads::{BlockEncoder, PartsReader};
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// gzip (`.gz`).
@@ -54,6 +55,10 @@ impl Compressor for Gzip {
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
+        if options.threads > 1 {
+            let reader = PartsReader::new(*self, source, options, members::length);
+            return Ok(options.limit(KNOWN.name, Box::new(reader)));
+        }
         let decoder = StepDecoder::new(KNOWN.name, source, deflate::gzip_decoder);
         Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?.allow_padding(1))))
     }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod decoder;
+mod frames;
 
 use std::io::{self, BufRead, BufWriter, Read, Write};
 
@@ -10,7 +11,7 @@ use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 use self::blocks::Lz4Blocks;
 use self::decoder::Lz4Decoder;
 use super::known::LZ4 as KNOWN;
-use crate::threads::BlockEncoder;
+use crate::threads::{BlockEncoder, PartsReader};
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// Bytes collected before the sink is called: a block comes as a length and its data.
@@ -59,6 +60,10 @@ impl Compressor for Lz4 {
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
+        if options.threads > 1 {
+            let reader = PartsReader::new(*self, source, options, frames::length);
+            return Ok(options.limit(KNOWN.name, Box::new(reader)));
+        }
         Ok(options.limit(KNOWN.name, Box::new(Lz4Decoder::new(source))))
     }
 }

@@ -1,12 +1,14 @@
 //! Zstandard files.
 
+mod frames;
+
 use std::io::{self, BufRead, Read, Write};
 
 use ::zstd::stream::raw::{self, CParameter, DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use super::known::ZSTD as KNOWN;
 use crate::stream::{Progress, Step, StepDecoder, StepEncoder};
-use crate::threads::MOST_THREADS;
+use crate::threads::{MOST_THREADS, PartsReader};
 use crate::{Compressor, DecodeOptions, EncodeOptions, Encoder, Levels, Result};
 
 /// Zstandard (`.zst`): smaller and several times faster than zlib on most data.
@@ -49,6 +51,10 @@ impl Compressor for Zstd {
         options: &DecodeOptions,
     ) -> Result<Box<dyn Read + 'r>> {
         KNOWN.check_decode(options)?;
+        if options.threads > 1 {
+            let reader = PartsReader::new(*self, source, options, frames::length);
+            return Ok(options.limit(KNOWN.name, Box::new(reader)));
+        }
         let window = window_log(options.memory_limit);
         let decoder = StepDecoder::new(KNOWN.name, source, move || decompressor(window));
         Ok(options.limit(KNOWN.name, Box::new(decoder.map_err(KNOWN.reading())?)))
