@@ -57,6 +57,12 @@ pub trait Held<K: Argument>: Send {
         Self: Sized;
 }
 
+/// What may stand in a call for an argument of kind `K`: what is held for it, or a node whose result
+/// it will be.
+pub trait Input<K: Argument> {}
+
+impl<K: Argument, H: Held<K>> Input<K> for H {}
+
 /// An argument by value.
 #[derive(Debug)]
 pub struct Own<T>(PhantomData<fn() -> T>);
@@ -181,6 +187,12 @@ pub struct Known<K, H> {
     kind: PhantomData<fn() -> K>,
 }
 
+impl<K, H> Known<K, H> {
+    pub(crate) fn new(held: H) -> Self {
+        Self { held, kind: PhantomData }
+    }
+}
+
 /// A kind as a value.
 #[derive(Debug)]
 pub struct Kind<K>(PhantomData<fn() -> K>);
@@ -188,7 +200,7 @@ pub struct Kind<K>(PhantomData<fn() -> K>);
 impl<K> Kind<K> {
     /// Puts the kind and the argument together.
     pub fn of<H>(self, probe: Probe<H>) -> Known<K, H> {
-        Known { held: probe.0, kind: PhantomData }
+        Known::new(probe.0)
     }
 }
 
@@ -199,11 +211,24 @@ impl<T: Borrowed + ?Sized> Probe<&T> {
     }
 }
 
-/// Everything else: reached only if `Probe` itself has no such method.
+/// Everything else: reached only if neither `Probe` nor `List` has such a method.
 #[derive(Debug)]
 pub struct Other<H>(PhantomData<fn() -> H>);
 
+/// References to lists of nodes are found here, because `Probe` itself cannot tell them from
+/// references to other lists.
+#[derive(Debug)]
+pub struct List<H>(PhantomData<fn() -> H>);
+
 impl<H> Deref for Probe<H> {
+    type Target = List<H>;
+
+    fn deref(&self) -> &List<H> {
+        const { &List(PhantomData) }
+    }
+}
+
+impl<H> Deref for List<H> {
     type Target = Other<H>;
 
     fn deref(&self) -> &Other<H> {

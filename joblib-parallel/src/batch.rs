@@ -8,6 +8,7 @@ use crate::clock::Start;
 use crate::context;
 use crate::panics::{attempt, drop_quietly};
 use crate::runs::Run;
+use crate::scope::Work;
 use crate::trace::{Bar, Ending, Recorder, Span, measured};
 use crate::watch::{Outcome, Rules, Verdict};
 use crate::{Task, batching::Batching};
@@ -82,16 +83,18 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         let submitted = T::portable().and_then(|_| sink.batching().start());
         Self { tasks, answers: Vec::new(), submitted, bars: Vec::new(), settled: false, sink }
     }
+}
 
-    pub(crate) fn call(&self) -> CallId {
+impl<T: Task, S: Sink<T>> Work for TaskBatch<T, S> {
+    fn call(&self) -> CallId {
         self.sink.call()
     }
 
-    pub(crate) fn len(&self) -> u32 {
+    fn len(&self) -> u32 {
         self.tasks.run.items.len() as u32
     }
 
-    pub(crate) fn target(&self) -> Option<Target> {
+    fn target(&self) -> Option<Target> {
         #[cfg(feature = "processes")]
         if self.sink.trace().is_some() {
             return crate::trace::wire::target::<T>();
@@ -99,14 +102,14 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         T::portable().map(|wire| wire.target)
     }
 
-    pub(crate) fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
+    fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
         match (T::portable(), self.tasks.run.items.get(task as usize)) {
             (Some(wire), Some(task)) => contained(|| (wire.encode)(task, out)),
             _ => Err(Failure::Refused { message: "the task cannot leave the process".into() }),
         }
     }
 
-    pub(crate) fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
+    fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
         let (index, count) = (task as usize, self.tasks.run.items.len());
         if self.answers.is_empty() {
             self.answers.resize_with(count, || None);
@@ -151,12 +154,12 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         self.bars.extend(span.map(|span| Bar::new(task, attempt, ending, span)));
     }
 
-    pub(crate) fn time_limit(&self) -> Option<Duration> {
+    fn time_limit(&self) -> Option<Duration> {
         self.sink.rules().watch.timeout
     }
 
     /// Runs the tasks here.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         self.settled = true;
         let _inside = context::enter(self.sink.nesting());
         let start = self.sink.batching().start();
@@ -169,7 +172,9 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         };
         self.sink.ended(ran);
     }
+}
 
+impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     /// Runs the tasks as fast as it goes, and says how many were answered.
     fn run_blindly(&self, mut tasks: std::vec::IntoIter<T>, start: Option<Start>) -> usize {
         let first = self.tasks.run.first;

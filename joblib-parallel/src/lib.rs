@@ -56,6 +56,8 @@ mod context;
 mod dispatch;
 mod error;
 mod fold;
+#[cfg(feature = "processes")]
+mod graph;
 mod group;
 mod hook;
 mod ids;
@@ -80,6 +82,8 @@ mod wishes;
 pub use config::{BackendChoice, ParallelConfig};
 pub use error::{Error, Result, TaskError, TryError};
 pub use fold::{Fold, FoldWire, Folding, fold};
+#[cfg(feature = "processes")]
+pub use graph::{Node, Wanted};
 pub use hook::ProgressUpdate;
 pub use joblib_backends::{
     ArrayMode, Failure, NJobs, WorkerOptions, cpu_count, physical_cpu_count, register_backend,

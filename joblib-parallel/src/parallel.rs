@@ -381,6 +381,41 @@ impl Parallel {
         Ok(value)
     }
 
+    /// Computes nodes: results of calls that have results of other calls among their arguments.
+    ///
+    /// Each node that is needed runs once in this computation, on any backend, as soon as its arguments
+    /// are there; nothing else runs. A result is dropped when nobody needs it any more; another
+    /// computation makes it anew. Workers without shared memory are sent batches of calls of one
+    /// function, and results travel through this process.
+    ///
+    /// `wanted` is `&node`, a list `&nodes`, or a tuple of those. See [`Node`](crate::Node).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run). Tasks are numbered in the order in which one worker runs them,
+    /// values included: arguments before calls, from the first to the last.
+    ///
+    /// ```
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// let base = delayed!((|n: u32| f64::from(n))(10)).node();
+    /// let root = delayed!(f64::sqrt(base.clone())).node();
+    /// let square = delayed!(f64::powi(base, 2)).node();
+    /// let (root, square) = Parallel::new().n_jobs(2).compute((&root, &square))?;
+    /// assert_eq!((root, square), (10_f64.sqrt(), 100.0));
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    #[cfg(feature = "processes")]
+    pub fn compute<W: crate::Wanted>(&self, wanted: W) -> Result<W::Results> {
+        let calls = Calls { function: Some("compute"), repeatable: true, number: (0, None) };
+        let Ready { plan, dispatch, progress } = self.prepare_for(calls, false)?;
+        let results = crate::graph::compute(&plan, dispatch, &wanted, progress.as_ref())?;
+        if let Some(progress) = progress {
+            progress.finished();
+        }
+        Ok(results)
+    }
+
     /// The number of workers this loop would have here.
     ///
     /// # Errors
@@ -521,7 +556,17 @@ impl Parallel {
 
     /// Checks all settings, before any task begins.
     fn prepare<T: Task>(&self, tasks: &impl Iterator<Item = T>, keep_going: bool) -> Result<Ready> {
-        let (settings, plan) = plan::resolve(self.settings.clone(), T::portable().is_some())?;
+        let calls = Calls {
+            function: T::portable().map(|wire| wire.target.name),
+            repeatable: T::again().is_some(),
+            number: tasks.size_hint(),
+        };
+        self.prepare_for(calls, keep_going)
+    }
+
+    fn prepare_for(&self, calls: Calls, keep_going: bool) -> Result<Ready> {
+        let portable = calls.function.is_some();
+        let (settings, plan) = plan::resolve(self.settings.clone(), portable)?;
         let n_jobs = plan.n_jobs();
         let ahead = self.pre_dispatch.batches(n_jobs)?;
         let mut dispatch = Dispatch {
@@ -532,11 +577,11 @@ impl Parallel {
             total_timeout: self.total_timeout,
             trace: None,
         };
-        if self.watch.retries.are_wanted() && T::again().is_none() {
+        if self.watch.retries.are_wanted() && !calls.repeatable {
             return Err(Error::NotRepeatable);
         }
         if let Plan::On(workers) = &plan {
-            if !workers.backend.capabilities().shared_memory && T::portable().is_none() {
+            if !workers.backend.capabilities().shared_memory && !portable {
                 return Err(Error::NotPortable { backend: workers.backend.name().to_owned() });
             }
             if workers.capped {
@@ -544,8 +589,8 @@ impl Parallel {
             }
         }
         dispatch.trace =
-            self.trace.as_deref().map(|path| recorder::<T>(path, &plan)).transpose()?;
-        let progress = self.outline(&settings, &plan, ahead, tasks.size_hint());
+            self.trace.as_deref().map(|path| recorder(path, &plan, calls.function)).transpose()?;
+        let progress = self.outline(&settings, &plan, ahead, calls.number);
         Ok(Ready { plan, dispatch, progress })
     }
 
@@ -599,14 +644,23 @@ impl Parallel {
     }
 }
 
-fn recorder<T: Task>(path: &Path, plan: &Plan) -> Result<Arc<Recorder>> {
+fn recorder(path: &Path, plan: &Plan, function: Option<&'static str>) -> Result<Arc<Recorder>> {
     let backend = match plan {
         Plan::InPlace => "sequential",
         Plan::On(workers) => workers.backend.name(),
     };
-    let function = T::portable().map(|wire| wire.target.name);
     let title = Title { backend: backend.to_owned(), n_jobs: plan.n_jobs(), function };
     Ok(Arc::new(Recorder::create(path, title)?))
+}
+
+/// What is known of the tasks of a call before any is made.
+struct Calls {
+    /// The function they call, if they can leave the process.
+    function: Option<&'static str>,
+    /// They can be tried again.
+    repeatable: bool,
+    /// At least so many, and at most.
+    number: (usize, Option<usize>),
 }
 
 /// A call whose settings are in order.

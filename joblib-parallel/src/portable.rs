@@ -15,7 +15,7 @@ use joblib_backends::{Failure, Frame, Payload, Target};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Task;
-use crate::argument::{Argument, Held, Known};
+use crate::argument::{Argument, Held, Input, Known};
 #[cfg(feature = "processes")]
 use crate::{Again, Wire};
 
@@ -30,8 +30,8 @@ pub trait Named: 'static {
 /// `N` is the function's name, `F` the wrapper, `H` the arguments as the caller holds them, `K`
 /// their kinds, `R` the result.
 pub struct Portable<N, F, H, K, R> {
-    function: F,
-    held: H,
+    pub(crate) function: F,
+    pub(crate) held: H,
     types: PhantomData<Types<N, K, R>>,
 }
 
@@ -143,7 +143,7 @@ macro_rules! arity {
         ) -> Portable<N, F, ($($H,)*), ($($K,)*), R>
         where
             N: Named,
-            $($K: Argument, $H: Held<$K>,)*
+            $($K: Argument, $H: Input<$K>,)*
             F: for<'x> Fn($($K::Lent<'x>),*) -> R + Copy + Send + 'static,
             R: Serialize + DeserializeOwned + Send + 'static,
         {

@@ -27,8 +27,6 @@ use std::time::Duration;
 
 use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
 
-use crate::Task;
-use crate::batch::{Sink, TaskBatch};
 use crate::clock::Deadline;
 
 /// Counts the batches that exist.
@@ -66,11 +64,7 @@ pub(crate) struct Scope<'scope, 'env: 'scope> {
 
 impl<'scope> Scope<'scope, '_> {
     /// Hands a batch to `backend`.
-    pub(crate) fn submit<T, S>(&self, backend: &dyn Backend, batch: TaskBatch<T, S>)
-    where
-        T: Task + 'scope,
-        S: Sink<T> + 'scope,
-    {
+    pub(crate) fn submit(&self, backend: &dyn Backend, batch: impl Work + 'scope) {
         let ticket = Some(Ticket::new(&self.latch));
         let batch: Box<dyn Batch + 'scope> = Box::new(Submitted { batch, ticket });
         // SAFETY: only the lifetime changes. What the batch may touch lives for `'scope`, and
@@ -88,11 +82,7 @@ impl<'scope> Scope<'scope, '_> {
 }
 
 /// Hands a batch that borrows nothing to `backend`.
-pub(crate) fn submit_owned<T, S>(backend: &dyn Backend, batch: TaskBatch<T, S>)
-where
-    T: Task + 'static,
-    S: Sink<T> + 'static,
-{
+pub(crate) fn submit_owned(backend: &dyn Backend, batch: impl Work + 'static) {
     backend.submit(Box::new(Submitted { batch, ticket: None }));
 }
 
@@ -162,14 +152,25 @@ impl Drop for Guard<'_> {
     }
 }
 
+/// What a batch is made of; see [`Batch`].
+pub(crate) trait Work: Send {
+    fn call(&self) -> CallId;
+    fn len(&self) -> u32;
+    fn target(&self) -> Option<Target>;
+    fn time_limit(&self) -> Option<Duration>;
+    fn run(self);
+    fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure>;
+    fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>);
+}
+
 /// A batch in the hands of a backend. The order of its fields is part of the argument above.
-struct Submitted<T: Task, S: Sink<T>> {
-    batch: TaskBatch<T, S>,
+struct Submitted<W> {
+    batch: W,
     /// `None` for a batch that borrows nothing.
     ticket: Option<Ticket>,
 }
 
-impl<T: Task, S: Sink<T>> Batch for Submitted<T, S> {
+impl<W: Work> Batch for Submitted<W> {
     fn call(&self) -> CallId {
         self.batch.call()
     }

@@ -8,6 +8,10 @@ mod backends;
 /// Tasks made by `delayed` and `delayed!`.
 #[path = "all/delayed.rs"]
 mod delayed;
+/// Calls that need results of other calls.
+#[cfg(feature = "processes")]
+#[path = "all/graph.rs"]
+mod graph;
 /// Whatever a backend does with a batch, the call ends and says the truth.
 #[path = "all/misbehaviour.rs"]
 mod misbehaviour;
