@@ -106,6 +106,8 @@ pub mod prelude;
 pub use joblib_backends::Shared;
 pub use joblib_memory::{Memory, hash};
 pub use joblib_memory_macros::{cache_for_facade as cache, code_for_facade as code};
+#[cfg(feature = "processes")]
+pub use joblib_parallel::Node;
 pub use joblib_parallel::{
     Parallel, ParallelConfig, Retries, cpu_count, delayed, effective_n_jobs, fold,
 };
