@@ -320,6 +320,10 @@ impl Source for FrameSource<'_> {
         self.map.is_some()
     }
 
+    fn memory_left(&self) -> Option<u64> {
+        (self.reading.memory_limit != u64::MAX).then_some(self.room)
+    }
+
     fn blocks(&mut self) -> Result<&mut dyn Blocks> {
         Ok(self)
     }

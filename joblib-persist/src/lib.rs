@@ -36,6 +36,9 @@
 //!   not at all.
 //! - **Streams**: [`dump_to`] any writer, [`load_from`] any reader, several values one after the
 //!   other. [`message`] is for values between two processes of one executable.
+//! - **Files of Python**: [`load`] also reads what Python's joblib and pickle wrote, and calls nothing
+//!   in it; [`dump`] to `.pkl` or `.joblib` writes what they open. Whatever is in a file, of Python or
+//!   native, loads as a [`value::Value`] where the program has no type for it.
 //!
 //! # Limits
 //!

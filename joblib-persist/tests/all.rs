@@ -78,3 +78,7 @@ mod python_typed;
 /// Made-up and damaged pickles end in a value or an error, never in a call, a panic or a hang.
 #[path = "all/python_hostile.rs"]
 mod python_hostile;
+
+/// Values of any kind in native files: whole, shared parts as one, arrays raw and mapped.
+#[path = "all/native_values.rs"]
+mod native_values;

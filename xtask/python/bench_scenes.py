@@ -1,6 +1,7 @@
 """Two scenes, arrays and photographs, kept and read back by others than us."""
 
 import pickle
+import time
 
 import bench_common
 import joblib
@@ -94,12 +95,32 @@ WAYS = {
 }
 
 
+def timeline(write, read, folder, path, size):
+    """Makes arrays, dumps them, forgets and loads them, and says when."""
+
+    def say(word):
+        print(word, flush=True)
+        time.sleep(0.02)  # long enough to be seen from outside
+
+    bench_common.touch_memory(size)
+    say("ready")
+    data = value(folder, "arrays")
+    say("dumping")
+    write(data, path)
+    del data
+    say("loading")
+    data = read(path)
+    say("done")
+
+
 def run(operation, folder, size):
     if operation == "make-data":
         return make_arrays(folder, size) or make_images(folder, size)
     verb, scene, way = operation.split("-")
     write, read = WAYS[way]
     path = folder / f"{scene}.{way}.npz"
+    if verb == "timeline":
+        return timeline(write, read, folder, path, size)
     if verb == "load":
         bench_common.touch_memory(size)
         _, sample = bench_common.take(lambda: read(path))

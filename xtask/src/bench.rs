@@ -23,6 +23,8 @@ mod scenes;
 mod sides;
 #[cfg(feature = "bench")]
 mod tasks;
+#[cfg(feature = "bench")]
+mod timeline;
 
 use crate::Result;
 
@@ -65,9 +67,10 @@ fn area(name: &str) -> Result<&'static scenario::Area> {
 fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
     for area in areas {
         let mut results = Vec::new();
+        let mut workshop = sides::Workshop::open(area)?;
         for scenario in (area.scenarios)(quick) {
             println!("== {}", scenario.name);
-            let samples = sides::measure(area, &scenario)?;
+            let samples = workshop.measure(&scenario)?;
             print!("{}", report::table(&scenario, &samples));
             results.push((scenario, samples));
         }
@@ -75,6 +78,9 @@ fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
             println!("written to {}", report::write(area, &results)?.display());
         }
         figure::draw(&results, quick)?;
+        if area.name == scenes::AREA.name {
+            timeline::draw(&mut workshop, &(area.scenarios)(quick), quick)?;
+        }
     }
     Ok(())
 }

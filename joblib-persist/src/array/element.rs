@@ -188,17 +188,38 @@ elements! {
     Complex<f64> => C128 = Complex::new(0.0, 0.0),
 }
 
-/// Half precision for who only moves it, with or without the feature `half`.
+/// Half precision for who only moves it, without the feature `half`.
+#[cfg(not(feature = "half"))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(transparent)]
 pub(crate) struct HalfBits(u16);
 
+#[cfg(not(feature = "half"))]
 impl HalfBits {
-    pub(crate) fn of(bits: u16) -> Self {
+    pub(crate) fn from_bits(bits: u16) -> Self {
         HalfBits(bits)
     }
 }
 
+/// What halves are where their type is only known at run time.
+#[cfg(feature = "half")]
+pub(crate) type Half = half::f16;
+#[cfg(not(feature = "half"))]
+pub(crate) type Half = HalfBits;
+
+/// The number that a half's bits are.
+pub(crate) fn half_to_f64(bits: u16) -> f64 {
+    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    match bits >> 10 & 0x1f {
+        0 => sign * fraction * 2.0f64.powi(-14),
+        31 if fraction == 0.0 => sign * f64::INFINITY,
+        31 => f64::NAN,
+        exponent => sign * (1.0 + fraction) * 2.0f64.powi(i32::from(exponent) - 15),
+    }
+}
+
+#[cfg(not(feature = "half"))]
 elements! {
     HalfBits => F16 = HalfBits(0),
 }
@@ -252,6 +273,23 @@ mod tests {
         same::<usize>();
         #[cfg(target_pointer_width = "64")]
         same::<isize>();
+    }
+
+    #[test]
+    fn halves_are_the_numbers_that_they_stand_for() {
+        let smallest = 2.0f64.powi(-24);
+        let known = [(0, 0.0), (0x3c00, 1.0), (0xc100, -2.5), (0x7bff, 65504.0), (1, smallest)];
+        for (bits, number) in known {
+            assert_eq!(half_to_f64(bits), number);
+        }
+        assert_eq!(half_to_f64(0xfc00), f64::NEG_INFINITY);
+        assert!(half_to_f64(0x7e00).is_nan() && half_to_f64(0x8000).is_sign_negative());
+        #[cfg(feature = "half")]
+        for bits in 0..=u16::MAX {
+            let expected = half::f16::from_bits(bits).to_f64();
+            let number = half_to_f64(bits);
+            assert!(number == expected || number.is_nan() && expected.is_nan(), "{bits:x}");
+        }
     }
 
     #[test]

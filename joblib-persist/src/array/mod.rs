@@ -46,8 +46,8 @@ mod probe;
 mod table;
 
 pub use block::{Block, Kind, Order};
-pub(crate) use element::HalfBits;
 pub use element::{DType, Element};
+pub(crate) use element::{Half, half_to_f64};
 pub use origin::Origin;
 
 pub(crate) use destination::Destination;

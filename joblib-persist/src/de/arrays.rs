@@ -1,5 +1,7 @@
 //! Arrays for whoever wants them: as a whole, element by element, as bytes, as text.
 
+use std::sync::Arc;
+
 use serde::de::value::{SeqDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
@@ -8,7 +10,7 @@ use super::source::Source;
 use crate::array::{DType, Destination, Elements, Order, STRUCT_FIELDS, read_bytes};
 use crate::error::{Error, Result};
 use crate::format::{Container, Description, tag};
-use crate::mapped::Place;
+use crate::mapped::{Map, Place};
 
 /// The elements of an array that lie in the frame.
 pub(super) struct Inline<'d, S> {
@@ -69,6 +71,16 @@ impl<S: Source> Decoder<S> {
         visitor: V,
     ) -> Result<V::Value> {
         let description = self.description()?;
+        let (map, place) = self.begin_mapped(tag, &description)?;
+        crate::mapped::offering(map, place, description, || visitor.visit_unit())
+    }
+
+    /// Passes over the elements of an array, and says where they lie in a map.
+    pub(super) fn begin_mapped(
+        &mut self,
+        tag: u8,
+        description: &Description,
+    ) -> Result<(Arc<Map>, Place)> {
         let has_checksum = tag == tag::ARRAY;
         let blocks = if has_checksum {
             self.end_of_frame()?;
@@ -86,8 +98,7 @@ impl<S: Source> Decoder<S> {
         if has_checksum {
             blocks.skip(description.byte_len()?)?;
         }
-        let place = Place { offset, has_checksum };
-        crate::mapped::offering(map, place, description, || visitor.visit_unit())
+        Ok((map, Place { offset, has_checksum }))
     }
 
     /// An array, behind its tag, for a visitor that takes what comes.

@@ -10,8 +10,9 @@ use super::arrays::Inline;
 use super::source::Source;
 use crate::array::Elements;
 use crate::error::{Error, ErrorKind, Result, Segment};
-use crate::format::{Description, MAX_DEPTH, NAME_MAX, tag};
+use crate::format::{Description, MAX_DEPTH, NAME_MAX, VariantKind, tag};
 use crate::recycled::{Recycle, Recycled};
+use crate::value::Value;
 
 /// Reads one value from a source.
 pub(crate) struct Decoder<S> {
@@ -58,14 +59,6 @@ pub(super) struct Variant {
     pub(super) kind: VariantKind,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum VariantKind {
-    Unit,
-    Newtype,
-    Tuple,
-    Struct,
-}
-
 thread_local! {
     static SHELF: Cell<Option<Box<Defined>>> = const { Cell::new(None) };
 }
@@ -103,17 +96,6 @@ impl Defined {
     }
 }
 
-impl VariantKind {
-    pub(super) fn describe(self) -> &'static str {
-        match self {
-            VariantKind::Unit => "unit variant",
-            VariantKind::Newtype => "newtype variant",
-            VariantKind::Tuple => "tuple variant",
-            VariantKind::Struct => "struct variant",
-        }
-    }
-}
-
 impl<S: Source> Decoder<S> {
     pub(crate) fn new(source: S) -> Self {
         Decoder { source, at: 0, defined: Recycled::new(), depth: 0, failed: false }
@@ -122,11 +104,19 @@ impl<S: Source> Decoder<S> {
     /// Reads the value and returns the source, and how much of its frame was used.
     #[inline]
     pub(crate) fn decode<T: DeserializeOwned>(mut self) -> Result<(T, S, usize)> {
-        let value = T::deserialize(&mut self)?;
+        let value = self.root()?;
         if self.failed {
             return Err(Error::damaged("a `Deserialize` went on after an error"));
         }
         Ok((value, self.source, self.at))
+    }
+
+    #[inline]
+    fn root<T: DeserializeOwned>(&mut self) -> Result<T> {
+        if self.peek()? == tag::PARTS && typeid::of::<T>() != typeid::of::<Value>() {
+            return self.whole_value()?.into_typed();
+        }
+        T::deserialize(self)
     }
 
     /// The source, and how much of its frame was used.
@@ -144,13 +134,24 @@ impl<S: Source> Decoder<S> {
     /// Runs `read` one level deeper.
     #[inline]
     pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.enter()?;
+        let value = read(self)?;
+        self.leave();
+        Ok(value)
+    }
+
+    #[inline]
+    pub(super) fn enter(&mut self) -> Result<()> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::new(ErrorKind::TooDeep));
         }
         self.depth += 1;
-        let value = read(self)?;
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
         self.depth -= 1;
-        Ok(value)
     }
 
     /// The first byte of the next item, which stays there.
@@ -381,13 +382,8 @@ impl<S: Source> Decoder<S> {
         let enumeration = self.keep_name()?;
         self.number()?;
         let name = self.name(|name| Ok(name.into()))?;
-        let kind = match self.byte()? {
-            0 => VariantKind::Unit,
-            1 => VariantKind::Newtype,
-            2 => VariantKind::Tuple,
-            3 => VariantKind::Struct,
-            _ => return Err(Error::damaged("a variant of unknown kind")),
-        };
+        let kind = VariantKind::from_code(self.byte()?);
+        let kind = kind.ok_or_else(|| Error::damaged("a variant of unknown kind"))?;
         let variants = &mut self.defined.get_or_make().variants;
         variants.push(Variant { enumeration, name, kind });
         Ok(variants.len() - 1)

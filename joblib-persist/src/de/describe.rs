@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::de::Visitor;
 
-use super::decoder::{Decoder, Shape, VariantKind};
+use super::decoder::Decoder;
 use super::source::Source;
 use crate::array::DType;
-use crate::error::{Error, Result, Segment};
+use crate::error::{Result, Segment};
 use crate::format::checksum::UNKNOWN;
-use crate::format::{Container, Description, tag};
+use crate::format::{Container, Description, VariantKind, tag};
 use crate::inspect::{ArrayChecksum, ArrayItem, Item};
 
 /// The most characters of a text that are shown.
@@ -31,13 +31,15 @@ impl<S: Source> Decoder<S> {
     pub(crate) fn describe(&mut self, listing: &mut Listing) -> Result<Item> {
         listing.left = listing.left.saturating_sub(1);
         let tag = self.peek()?;
-        if !matches!(tag, tag::SOME | tag::SEQ..=tag::VARIANT | tag::ARRAY | tag::SMALL) {
+        if !matches!(tag, tag::SOME | tag::SEQ..=tag::VARIANT | tag::ARRAY..=tag::PART) {
             return self.visit_any(Scalar);
         }
         self.at += 1;
         match tag {
             tag::SOME => self.nested(|decoder| decoder.describe(listing)),
             tag::ARRAY | tag::SMALL => self.describe_array(tag),
+            tag::PARTS => self.describe_parts(listing),
+            tag::PART => Ok(scalar("part", self.len()?)),
             tag::SEQ | tag::SEQ_OPEN => self.describe_items("sequence", tag, listing),
             tag::TUPLE => self.describe_items("tuple", tag, listing),
             tag::MAP | tag::MAP_OPEN => self.describe_map(tag, listing),
@@ -137,63 +139,36 @@ impl<S: Source> Decoder<S> {
         fields.inner.depth = listing.depth.saturating_sub(1);
         fields.inner.left = if listing.depth == 0 { 0 } else { listing.left };
         let before = fields.inner.left;
-        let name = self.nested(|decoder| match tag {
-            tag::STRUCT_NEW => decoder.describe_new_struct(&mut fields),
-            _ => decoder.describe_known_struct(&mut fields),
+        let name = self.for_each_field(tag, |decoder, name| {
+            fields.len += 1;
+            if fields.inner.left == 0 {
+                return decoder.skip_item();
+            }
+            fields.items.push(named(name, decoder.describe(&mut fields.inner)?));
+            Ok(())
         })?;
         listing.left -= before - fields.inner.left;
         Ok(Item { len: Some(fields.len), items: fields.items, ..item(name) })
     }
 
-    fn describe_new_struct(&mut self, fields: &mut Fields) -> Result<String> {
-        let shape = self.begin_shape()?;
-        while self.peek()? != tag::END {
-            let field = self.add_field()?;
-            let field = self.added_field(field).to_owned();
-            self.describe_field(field, fields)?;
-        }
-        self.at += 1;
-        self.end_shape(shape);
-        Ok(self.kept(shape.0).to_owned())
-    }
-
-    fn describe_known_struct(&mut self, fields: &mut Fields) -> Result<String> {
-        let number = self.len()?;
-        let Shape { name: struct_name, start, end, .. } = *self.shape(number)?;
-        for field in start..end {
-            if self.peek()? == tag::OTHER {
-                self.at += 1;
-                self.describe_other_fields(fields)?;
-                break;
+    /// A value: its root, or all its parts if it has several.
+    fn describe_parts(&mut self, listing: &mut Listing) -> Result<Item> {
+        let mut items = Vec::new();
+        let mut deeper = Listing { depth: listing.depth.saturating_add(1), ..*listing };
+        let len = self.for_each_entry(true, &mut deeper, |decoder, index, listed| {
+            let Some(listing) = listed else { return decoder.skip_item() };
+            let name = if index == 0 { "value".to_owned() } else { format!("part {index}") };
+            items.push(named(name, decoder.describe(listing)?));
+            Ok(())
+        })?;
+        listing.left = deeper.left;
+        match items.pop() {
+            Some(root) if len == 1 => Ok(Item { name: String::new(), ..root }),
+            last => {
+                items.extend(last);
+                Ok(Item { len: Some(len), items, ..item("value in parts") })
             }
-            let name = self.field(field).to_owned();
-            self.describe_field(name, fields)?;
         }
-        Ok(self.kept(struct_name).to_owned())
-    }
-
-    fn describe_other_fields(&mut self, fields: &mut Fields) -> Result<()> {
-        while self.peek()? != tag::END {
-            let name = self.name(|name| Ok(name.to_owned()))?;
-            self.describe_field(name, fields)?;
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn describe_field(&mut self, name: String, fields: &mut Fields) -> Result<()> {
-        if self.peek()? == tag::SKIP {
-            self.at += 1;
-            return Ok(());
-        }
-        fields.len += 1;
-        let place = |error: Error, name: &str| error.within(Segment::Field(name.into()));
-        if fields.inner.left == 0 {
-            return self.skip_item().map_err(|error| place(error, &name));
-        }
-        let described = self.describe(&mut fields.inner).map_err(|error| place(error, &name))?;
-        fields.items.push(named(name, described));
-        Ok(())
     }
 }
 

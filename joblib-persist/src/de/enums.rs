@@ -5,9 +5,10 @@ use std::rc::Rc;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, VariantAccess, Visitor};
 
-use super::decoder::{Decoder, VariantKind};
+use super::decoder::Decoder;
 use super::source::Source;
 use crate::error::{Error, Result, Segment};
+use crate::format::VariantKind;
 
 /// An enum value whose variant was read.
 pub(super) struct Enum<'d, S> {

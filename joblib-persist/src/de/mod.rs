@@ -6,8 +6,10 @@ mod compound;
 mod decoder;
 mod describe;
 mod enums;
+mod parts;
 mod skip;
 mod source;
+mod special;
 mod structs;
 mod value;
 

@@ -1,9 +1,9 @@
 //! Passing over an item and its contents. What it defines is kept: later items refer to it.
 
-use super::decoder::{Decoder, Shape, VariantKind, unexpected};
+use super::decoder::{Decoder, Shape, unexpected};
 use super::source::Source;
 use crate::error::{Error, Result, Segment};
-use crate::format::tag;
+use crate::format::{VariantKind, tag};
 
 impl<S: Source> Decoder<S> {
     /// Passes over the next item. Whether the blocks in it are compared with their checksums is
@@ -28,7 +28,10 @@ impl<S: Source> Decoder<S> {
                 let description = self.description()?;
                 self.skip_elements(tag, &description)
             }
-            tag::SOME..=tag::VARIANT => self.nested(|decoder| decoder.skip_contents(tag)),
+            tag::PART => self.len().map(drop),
+            tag::SOME..=tag::VARIANT | tag::PARTS => {
+                self.nested(|decoder| decoder.skip_contents(tag))
+            }
             _ => Err(unexpected(tag, "an item")),
         }
     }
@@ -38,7 +41,7 @@ impl<S: Source> Decoder<S> {
             tag::SOME => self.skip_item(),
             tag::SEQ | tag::TUPLE => self.skip_items(1),
             tag::MAP => self.skip_items(2),
-            tag::SEQ_OPEN | tag::MAP_OPEN => self.skip_to_end(),
+            tag::SEQ_OPEN | tag::MAP_OPEN | tag::PARTS => self.skip_to_end(),
             tag::STRUCT_NEW => self.skip_new_struct(),
             tag::STRUCT | tag::STRUCT_MIXED => self.skip_struct(),
             tag::VARIANT_NEW | tag::VARIANT => match self.variant(tag)?.1 {

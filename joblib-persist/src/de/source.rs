@@ -17,6 +17,11 @@ pub(crate) trait Source {
     /// Whether blocks are mapped.
     fn is_mapped(&self) -> bool;
 
+    /// How many more bytes may be read into memory; not limited if none is said.
+    fn memory_left(&self) -> Option<u64> {
+        None
+    }
+
     /// The block behind the current frame, which was used up.
     fn blocks(&mut self) -> Result<&mut dyn Blocks>;
 }

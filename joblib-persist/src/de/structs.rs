@@ -63,6 +63,41 @@ impl<S: Source> Decoder<S> {
         self.visit_known(number, visitor)
     }
 
+    /// Runs `each` in front of every field of a struct that is there, behind its tag, with the
+    /// field's name, and returns the name of the struct.
+    pub(super) fn for_each_field(
+        &mut self,
+        tag: u8,
+        mut each: impl FnMut(&mut Self, &str) -> Result<()>,
+    ) -> Result<String> {
+        let mut name = String::new();
+        let mut at = |decoder: &mut Self, field: &str| {
+            each(decoder, field).map_err(|error| error.within(Segment::Field(field.into())))
+        };
+        self.nested(|decoder| {
+            if tag == tag::STRUCT_NEW {
+                let shape = decoder.begin_shape()?;
+                let mut fields = Named { decoder, field: 0, done: false };
+                while fields.advance()? {
+                    name.clear();
+                    name.push_str(fields.decoder.added_field(fields.field));
+                    at(fields.decoder, &name)?;
+                }
+                decoder.end_shape(shape);
+                return Ok(decoder.kept(shape.0).to_owned());
+            }
+            let number = decoder.len()?;
+            let Shape { name: struct_name, start, end, .. } = *decoder.shape(number)?;
+            let mut fields = Known { decoder, next: start, end, other: None };
+            while fields.advance()? {
+                name.clear();
+                name.push_str(fields.name());
+                at(fields.decoder, &name)?;
+            }
+            Ok(decoder.kept(struct_name).to_owned())
+        })
+    }
+
     fn visit_new<'de, V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value> {
         self.nested(|decoder| {
             let shape = decoder.begin_shape()?;

@@ -3,11 +3,12 @@
 use serde::de::{Deserializer, Visitor};
 
 use super::compound::Items;
-use super::decoder::{Decoder, VariantKind, unexpected};
+use super::decoder::{Decoder, unexpected};
 use super::enums::{Enum, SingleEntry};
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::format::tag;
+use crate::format::{VariantKind, tag};
+use crate::value::{Embedded, hand_over};
 
 impl<S: Source> Decoder<S> {
     #[inline]
@@ -46,7 +47,10 @@ impl<S: Source> Decoder<S> {
             tag::STRUCT_NEW..=tag::STRUCT_MIXED => self.visit_struct_map(tag, visitor),
             tag::VARIANT_NEW | tag::VARIANT => self.visit_any_variant(tag, visitor),
             tag::ARRAY | tag::SMALL | tag::CARRIED => self.visit_array(tag, visitor),
-            tag::SHARE | tag::SHARED => Err(Error::damaged("shared values need a newer version")),
+            tag::PARTS => {
+                self.at -= 1;
+                self.whole_value()?.read_with(|value| value.deserialize_any(visitor))
+            }
             _ => Err(unexpected(tag, "an item")),
         }
     }
@@ -136,7 +140,11 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.visit_any(visitor)
+        match self.peek()? {
+            // Serde may buffer what comes here, and has no words for most of it.
+            tag::PARTS => visitor.visit_map(Embedded::of(self.whole_value()?.root())?),
+            _ => self.visit_any(visitor),
+        }
     }
 
     numbers! {
@@ -167,6 +175,7 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
                 self.at += 1;
                 self.visit_bytes(tag, visitor)
             }
+            tag::PARTS => self.whole_value()?.read_with(|value| value.deserialize_bytes(visitor)),
             _ => self.visit_any(visitor),
         }
     }
@@ -197,6 +206,13 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
+        if name == crate::value::NAME {
+            return hand_over::handing(self.whole_value()?, || visitor.visit_unit());
+        }
+        if name == crate::mapped::NAME && self.peek()? == tag::PARTS {
+            let value = self.whole_value()?;
+            return value.read_with(|value| value.deserialize_newtype_struct(name, visitor));
+        }
         if name == crate::mapped::NAME
             && self.source.is_mapped()
             && let tag @ (tag::ARRAY | tag::CARRIED) = self.peek()?
@@ -213,6 +229,7 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
                 self.at += 1;
                 self.visit_sequence(tag, visitor)
             }
+            tag::PARTS => self.whole_value()?.read_with(|value| value.deserialize_seq(visitor)),
             _ => self.visit_items(visitor),
         }
     }
@@ -234,11 +251,15 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
         match self.peek()? {
+            tag::PARTS => {
+                let value = self.whole_value()?;
+                value.read_with(|value| value.deserialize_struct(name, fields, visitor))
+            }
             tag::STRUCT => {
                 self.at += 1;
                 self.visit_struct(fields, visitor)
@@ -253,11 +274,16 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
         match self.byte()? {
+            tag::PARTS => {
+                self.at -= 1;
+                let value = self.whole_value()?;
+                value.read_with(|value| value.deserialize_enum(name, variants, visitor))
+            }
             tag @ (tag::VARIANT_NEW | tag::VARIANT) => {
                 let (name, kind) = self.variant(tag)?;
                 self.nested(|decoder| visitor.visit_enum(Enum { decoder, name, kind }))

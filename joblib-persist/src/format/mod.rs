@@ -4,9 +4,12 @@
 pub(crate) mod checksum;
 pub(crate) mod description;
 pub(crate) mod envelope;
+pub(crate) mod parts;
 pub(crate) mod tag;
+mod variant;
 
 pub(crate) use description::{Container, Description};
+pub(crate) use variant::VariantKind;
 
 /// The first bytes of every value.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89JBL\r\n\x1a\n";

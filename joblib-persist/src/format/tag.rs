@@ -43,9 +43,10 @@ pub(crate) const OTHER: u8 = 0xbf;
 pub(crate) const END: u8 = 0xc0;
 pub(crate) const ARRAY: u8 = 0xc1;
 pub(crate) const SMALL: u8 = 0xc2;
-/// Reserved for values that occur more than once.
-pub(crate) const SHARE: u8 = 0xc3;
-pub(crate) const SHARED: u8 = 0xc4;
+/// A `Value`: its parts, which may occur at several places, up to an `END`.
+pub(crate) const PARTS: u8 = 0xc3;
+/// One of these parts, by its number.
+pub(crate) const PART: u8 = 0xc4;
 
 /// In messages only: an array whose elements travel otherwise.
 pub(crate) const CARRIED: u8 = 0xff;
@@ -73,7 +74,8 @@ pub(crate) fn describe(tag: u8) -> &'static str {
         STRUCT_NEW | STRUCT | STRUCT_MIXED => "a struct",
         VARIANT_NEW | VARIANT => "an enum value",
         ARRAY | SMALL | CARRIED => "an array",
-        SHARE | SHARED => "a shared value",
+        PARTS => "a value in parts",
+        PART => "a part of a value",
         _ => "no item",
     }
 }

@@ -8,13 +8,10 @@ use std::sync::Arc;
 use ndarray::{ArrayView, ArrayViewMut, Dimension, ShapeBuilder};
 
 use super::offer::Offer;
-use super::{Map, MmapMode, Place};
+use super::{CHECKSUM_LEN, Map, MmapMode, Place};
 use crate::array::{Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum::{self, BlockChecksum};
-
-/// The bytes of a checksum behind a block.
-const CHECKSUM_LEN: usize = 8;
 
 /// An array in a mapped file.
 ///
@@ -39,8 +36,7 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
         description.expect(E::DTYPE)?;
         description.expect_axes(D::NDIM)?;
         let byte_len = description.byte_len()?;
-        let with_checksum = byte_len + if has_checksum { CHECKSUM_LEN } else { 0 };
-        let offset = map.lend(offset, with_checksum)?;
+        let offset = map.lend(offset, place.with_checksum(byte_len))?;
         let lens = description.lens();
         let mut shape = D::zeros(lens.len());
         shape.slice_mut().copy_from_slice(&lens);

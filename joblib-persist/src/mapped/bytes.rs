@@ -16,14 +16,17 @@ pub(crate) struct MappedBytes {
     map: Arc<Map>,
     offset: usize,
     len: usize,
+    /// Behind the elements, as in a file of ours; it was lent as well.
+    has_checksum: bool,
     dtype: DType,
 }
 
 impl MappedBytes {
     /// The piece, unless it lies outside of the map, is not aligned or holds no such elements.
-    pub(crate) fn new(map: Arc<Map>, offset: u64, len: usize, dtype: DType) -> Option<Self> {
-        let offset = map.lend(offset, len).ok()?;
-        let bytes = MappedBytes { map, offset, len, dtype };
+    pub(crate) fn new(map: Arc<Map>, place: Place, len: usize, dtype: DType) -> Option<Self> {
+        let Place { offset, has_checksum } = place;
+        let offset = map.lend(offset, place.with_checksum(len)).ok()?;
+        let bytes = MappedBytes { map, offset, len, has_checksum, dtype };
         let is_aligned = bytes.bytes().as_ptr().addr().is_multiple_of(dtype.alignment());
         (is_aligned && dtype.accepts(bytes.bytes())).then_some(bytes)
     }
@@ -52,13 +55,16 @@ impl MappedBytes {
 
     /// Gives the piece back to its map, where somebody else may have it.
     pub(crate) fn into_place(self) -> (Arc<Map>, Place) {
-        let place = Place { offset: self.offset as u64, has_checksum: false };
-        (Arc::clone(&self.map), place)
+        (Arc::clone(&self.map), self.place())
+    }
+
+    fn place(&self) -> Place {
+        Place { offset: self.offset as u64, has_checksum: self.has_checksum }
     }
 }
 
 impl Drop for MappedBytes {
     fn drop(&mut self) {
-        self.map.take_back(self.offset, self.len);
+        self.map.take_back(self.offset, self.place().with_checksum(self.len));
     }
 }

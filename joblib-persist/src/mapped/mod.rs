@@ -43,6 +43,16 @@ pub(crate) struct Place {
     pub(crate) has_checksum: bool,
 }
 
+impl Place {
+    /// How many bytes the block takes with its checksum, if it has one.
+    pub(crate) fn with_checksum(self, byte_len: usize) -> usize {
+        byte_len.saturating_add(if self.has_checksum { CHECKSUM_LEN } else { 0 })
+    }
+}
+
+/// The bytes of a checksum behind a block.
+const CHECKSUM_LEN: usize = 8;
+
 /// How the arrays of a file are mapped: `mmap_mode` of `numpy` and of Python's `joblib.load`.
 ///
 /// For `'w+'`, which makes a new file, there is `MappedArray::create`.

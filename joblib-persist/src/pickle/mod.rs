@@ -4,5 +4,5 @@ mod opcode;
 mod read;
 mod write;
 
-pub(crate) use read::{Place, ZF_MAGIC, is_pickle, read, zf_content};
+pub(crate) use read::{Place, ZF_MAGIC, array_byte_len, is_pickle, read, zf_content};
 pub(crate) use write::{Protocol, to_vec, write};

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::shapes::Shapes;
+use super::shapes::{Shapes, VariantKey};
 use super::sink::{Mark, Sink};
 use super::stop::Stop;
 use super::value::ValueSerializer;
 use crate::array::{Block, Origin};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{
-    BLOCK_MIN, Container, Description, ITEM_MAX, MAX_DEPTH, NAME_MAX, description, tag,
+    BLOCK_MIN, Container, Description, ITEM_MAX, MAX_DEPTH, NAME_MAX, VariantKind, description, tag,
 };
 #[cfg(feature = "mmap")]
 use crate::frame_sink::FrameSink;
@@ -18,7 +18,7 @@ use crate::frame_sink::FrameSink;
 pub(crate) struct Encoder<S> {
     pub(super) sink: S,
     pub(super) shapes: Shapes,
-    depth: u32,
+    pub(super) depth: u32,
     failed: bool,
 }
 
@@ -148,6 +148,26 @@ impl<S: Sink> Encoder<S> {
         self.byte_string(tag::TEXT, Container::Text, text.as_bytes())
     }
 
+    /// Writes which variant of an enum comes, and what kind it is.
+    pub(super) fn variant(
+        &mut self,
+        enumeration: &'static str,
+        index: u32,
+        name: &'static str,
+        kind: VariantKind,
+    ) -> Result<()> {
+        let key = VariantKey::of(enumeration, index, name, kind);
+        if let Some(variant) = self.shapes.variant(key) {
+            return self.with_len(tag::VARIANT, variant as usize);
+        }
+        self.shapes.define_variant(key);
+        self.put([tag::VARIANT_NEW])?;
+        self.name(enumeration)?;
+        self.unsigned(u64::from(index))?;
+        self.name(name)?;
+        self.put([kind as u8])
+    }
+
     pub(super) fn byte_string(
         &mut self,
         tag: u8,
@@ -173,17 +193,21 @@ impl<S: Sink> Encoder<S> {
 
     /// Writes an array that was found behind an origin.
     pub(super) fn array(&mut self, block: &Block<'_>) -> Result<()> {
-        let description = Description::of(block)?;
+        self.described(&Description::of(block)?, block)
+    }
+
+    /// Writes an array as what it is described as, with the memory of the block.
+    pub(super) fn described(&mut self, description: &Description, block: &Block<'_>) -> Result<()> {
         if S::BLOCKS && block.byte_len() >= BLOCK_MIN {
-            self.describe(tag::ARRAY, &description)?;
+            self.describe(tag::ARRAY, description)?;
             return self.sink.block(block);
         }
         if block.byte_len() >= BLOCK_MIN
             && let Some(number) = self.sink.carry(block)?
         {
-            return self.carried(&description, number);
+            return self.carried(description, number);
         }
-        let buffer = self.describe(tag::SMALL, &description)?;
+        let buffer = self.describe(tag::SMALL, description)?;
         buffer.reserve(block.byte_len());
         block.try_for_each_chunk(|chunk| {
             buffer.extend_from_slice(chunk);

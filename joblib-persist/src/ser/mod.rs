@@ -3,6 +3,7 @@
 
 mod compound;
 mod encoder;
+mod parts;
 mod shapes;
 mod sink;
 mod stop;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::thread::LocalKey;
 
+use crate::format::VariantKind;
 use crate::recycled::{Recycle, Recycled};
 
 /// What the value has defined so far; nothing, and no memory, for a value without structs and
@@ -65,7 +66,7 @@ pub(super) struct VariantKey {
     enumeration: Name,
     index: u32,
     variant: Name,
-    kind: u8,
+    kind: VariantKind,
 }
 
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -91,7 +92,7 @@ impl VariantKey {
         enumeration: &'static str,
         index: u32,
         variant: &'static str,
-        kind: u8,
+        kind: VariantKind,
     ) -> Self {
         VariantKey { enumeration: Name::of(enumeration), index, variant: Name::of(variant), kind }
     }

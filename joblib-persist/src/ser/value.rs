@@ -4,20 +4,12 @@ use serde::{Serialize, Serializer};
 
 use super::compound::{Items, StructFields};
 use super::encoder::Encoder;
-use super::shapes::VariantKey;
 use super::sink::Sink;
 use super::stop::Stop;
 use crate::array::{self, Origin};
-use crate::format::{Container, tag};
-use crate::value::Embedded;
+use crate::format::{Container, VariantKind, tag};
 
 type Result<T = ()> = std::result::Result<T, Stop>;
-
-/// The kinds of variants, as in the file.
-const UNIT: u8 = 0;
-const NEWTYPE: u8 = 1;
-const TUPLE: u8 = 2;
-const STRUCT: u8 = 3;
 
 /// Serializes the value that came from `origin`.
 pub(super) struct ValueSerializer<'e, 'v, S> {
@@ -26,26 +18,6 @@ pub(super) struct ValueSerializer<'e, 'v, S> {
 }
 
 impl<'e, S: Sink> ValueSerializer<'e, '_, S> {
-    fn variant(
-        &mut self,
-        enumeration: &'static str,
-        index: u32,
-        name: &'static str,
-        kind: u8,
-    ) -> Result {
-        let encoder = &mut *self.encoder;
-        let key = VariantKey::of(enumeration, index, name, kind);
-        if let Some(variant) = encoder.shapes.variant(key) {
-            return Ok(encoder.with_len(tag::VARIANT, variant as usize)?);
-        }
-        encoder.shapes.define_variant(key);
-        encoder.put([tag::VARIANT_NEW])?;
-        encoder.name(enumeration)?;
-        encoder.unsigned(u64::from(index))?;
-        encoder.name(name)?;
-        Ok(encoder.put([kind])?)
-    }
-
     fn items(self, tag: u8, len: usize) -> Result<Items<'e, S>> {
         self.encoder.with_len(tag, len)?;
         Items::new(self.encoder, Some(len))
@@ -180,12 +152,12 @@ impl<'e, S: Sink> Serializer for ValueSerializer<'e, '_, S> {
 
     #[inline]
     fn serialize_unit_variant(
-        mut self,
+        self,
         name: &'static str,
         index: u32,
         variant: &'static str,
     ) -> Result {
-        self.variant(name, index, variant, UNIT)
+        Ok(self.encoder.variant(name, index, variant, VariantKind::Unit)?)
     }
 
     #[inline]
@@ -197,19 +169,19 @@ impl<'e, S: Sink> Serializer for ValueSerializer<'e, '_, S> {
         if name == crate::value::NAME
             && let Some(part) = Origin::of(value).part()
         {
-            return self.encoder.value(&Embedded::of(part)?);
+            return Ok(self.encoder.parts(part)?);
         }
         self.encoder.value(value)
     }
 
     fn serialize_newtype_variant<T: ?Sized + Serialize>(
-        mut self,
+        self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         value: &T,
     ) -> Result {
-        self.variant(name, index, variant, NEWTYPE)?;
+        self.encoder.variant(name, index, variant, VariantKind::Newtype)?;
         self.encoder.enter()?;
         self.encoder.value(value)?;
         self.encoder.leave();
@@ -238,13 +210,13 @@ impl<'e, S: Sink> Serializer for ValueSerializer<'e, '_, S> {
     }
 
     fn serialize_tuple_variant(
-        mut self,
+        self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         len: usize,
     ) -> Result<Items<'e, S>> {
-        self.variant(name, index, variant, TUPLE)?;
+        self.encoder.variant(name, index, variant, VariantKind::Tuple)?;
         self.items(tag::TUPLE, len)
     }
 
@@ -267,13 +239,13 @@ impl<'e, S: Sink> Serializer for ValueSerializer<'e, '_, S> {
     }
 
     fn serialize_struct_variant(
-        mut self,
+        self,
         name: &'static str,
         index: u32,
         variant: &'static str,
         len: usize,
     ) -> Result<StructFields<'e, S>> {
-        self.variant(name, index, variant, STRUCT)?;
+        self.encoder.variant(name, index, variant, VariantKind::Struct)?;
         StructFields::begin(self.encoder, variant, len)
     }
 

@@ -193,6 +193,29 @@ impl Arena {
 }
 
 impl Item {
+    /// The nodes that the item refers to.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = Node> {
+        let (some, more, others): (&[Node], &[Node], [Option<Node>; 4]) = match self {
+            Item::List(nodes) | Item::Set(nodes) | Item::Dict(nodes) => (nodes, &[], [None; 4]),
+            Item::Tuple(nodes) | Item::FrozenSet(nodes) => (nodes, &[], [None; 4]),
+            Item::Global(names) => (names, &[], [None; 4]),
+            Item::Array(array) => {
+                let class = [Some(array.class), None, None, None];
+                match &array.data {
+                    Data::Objects(nodes) => (nodes, &[], class),
+                    _ => (&[], &[], class),
+                }
+            }
+            Item::Object(object) => {
+                let ObjectItem { callable, arguments, keywords, items, entries, state, .. } =
+                    &**object;
+                (items, entries, [Some(*callable), Some(*arguments), Some(*keywords), *state])
+            }
+            _ => (&[], &[], [None; 4]),
+        };
+        some.iter().chain(more).copied().chain(others.into_iter().flatten())
+    }
+
     /// Calls `each` with every node that the item refers to.
     pub(crate) fn for_each_node(&mut self, mut each: impl FnMut(&mut Node)) {
         match self {

@@ -66,7 +66,7 @@ impl Data {
 #[derive(Clone, Copy, Debug)]
 pub struct ArrayRef<'a> {
     pub(super) arena: &'a Arena,
-    pub(super) item: &'a ArrayItem,
+    pub(crate) item: &'a ArrayItem,
 }
 
 impl<'a> ArrayRef<'a> {

@@ -103,7 +103,7 @@ macro_rules! with_element {
             DType::I64 => run!(i64),
             DType::U128 => run!(u128),
             DType::I128 => run!(i128),
-            DType::F16 => run!($crate::array::HalfBits),
+            DType::F16 => run!($crate::array::Half),
             DType::F32 => run!(f32),
             DType::F64 => run!(f64),
             DType::C64 => run!(::num_complex::Complex<f32>),

@@ -14,6 +14,7 @@ use super::element_type::ElementType;
 use super::node::{Node, Unpacked};
 use super::{Global, Value, ValueRef};
 use crate::array::{Element, Order};
+use crate::pickle;
 
 /// Makes a value part by part, so that parts may be shared and refer to what is around them.
 ///
@@ -32,12 +33,12 @@ use crate::array::{Element, Order};
 /// ```
 #[derive(Debug, Default)]
 pub struct Builder {
-    arena: Arena,
+    pub(crate) arena: Arena,
 }
 
 /// A part of a value that is being made, for the [`Builder`] it is from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Part(pub(super) Node);
+pub struct Part(pub(crate) Node);
 
 impl Builder {
     /// Begins a value.
@@ -56,8 +57,13 @@ impl Builder {
     }
 
     /// A part, to look at.
-    pub(super) fn view(&self, part: Part) -> ValueRef<'_> {
+    pub(crate) fn view(&self, part: Part) -> ValueRef<'_> {
         ValueRef { arena: &self.arena, node: part.0 }
+    }
+
+    /// A node, to look at.
+    pub(crate) fn view_node(&self, node: Node) -> ValueRef<'_> {
+        ValueRef { arena: &self.arena, node }
     }
 
     /// `None`.
@@ -218,7 +224,7 @@ impl Builder {
         self.native_array(&shape, order, Buffer::from(elements))
     }
 
-    fn native_array(&mut self, shape: &[usize], order: Order, buffer: Buffer) -> Part {
+    pub(crate) fn native_array(&mut self, shape: &[usize], order: Order, buffer: Buffer) -> Part {
         let (element_type, data) = match ElementType::of(buffer.dtype()) {
             Some(element_type) => (element_type, Data::Native(buffer)),
             None => {
@@ -243,8 +249,8 @@ impl Builder {
         order: Order,
         bytes: Vec<u8>,
     ) -> Option<Part> {
-        let len = shape.iter().try_fold(element_type.size, |len, &axis| len.checked_mul(axis))?;
-        if len != bytes.len() || element_type.has_objects() {
+        let byte_len = pickle::array_byte_len(&element_type, shape).ok()?;
+        if byte_len != bytes.len() || element_type.has_objects() {
             return None;
         }
         let data = super::array::data_from_bytes(&element_type, bytes)?;
@@ -258,13 +264,14 @@ impl Builder {
         order: Order,
         objects: &[Part],
     ) -> Option<Part> {
-        let len = shape.iter().try_fold(1usize, |len, &axis| len.checked_mul(axis))?;
-        let data = Data::Objects(nodes(objects));
         let element_type = Arc::new(ElementType::object());
+        pickle::array_byte_len(&element_type, shape).ok()?;
+        let len = shape.iter().product::<usize>();
+        let data = Data::Objects(nodes(objects));
         (len == objects.len()).then(|| self.add_array(element_type, shape, order, data))
     }
 
-    fn add_array(
+    pub(crate) fn add_array(
         &mut self,
         element_type: Arc<ElementType>,
         shape: &[usize],
@@ -293,7 +300,7 @@ impl Builder {
     }
 
     /// Takes a value over as a part.
-    pub(super) fn absorb(&mut self, value: Value) -> Part {
+    pub(crate) fn absorb(&mut self, value: Value) -> Part {
         if self.arena.is_empty() {
             self.arena = value.arena;
             return Part(value.root);

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::array::DType;
 
 /// The `dtype` of a numpy array or scalar, or a `dtype` object by itself.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub struct ElementType {
     /// numpy's letter: `b` bool, `i` and `u` integers, `f` float, `c` complex, `S` byte string,
     /// `U` text, `V` raw bytes or a struct, `M` date, `m` time difference, `O` Python object.
@@ -26,7 +28,7 @@ pub struct ElementType {
 }
 
 /// In which order the bytes of a number lie.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub enum ByteOrder {
     /// The least significant first, `<`.
     #[default]
@@ -38,7 +40,7 @@ pub enum ByteOrder {
 }
 
 /// What is inside an element.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub enum Form {
     /// Nothing further: one number, one string.
     #[default]
@@ -46,13 +48,13 @@ pub enum Form {
     /// Named fields, in the order in which numpy lists them.
     Struct(Vec<Field>),
     /// An array of fixed shape in C order.
-    Subarray(Arc<ElementType>, Vec<usize>),
+    Subarray(#[serde(with = "pointee")] Arc<ElementType>, Vec<usize>),
     /// A date or time difference.
     Time(TimeUnit),
 }
 
 /// A field of a structured element.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub struct Field {
     /// The name.
     pub name: String,
@@ -61,11 +63,12 @@ pub struct Field {
     /// Where in the element it begins, in bytes.
     pub offset: usize,
     /// Its type.
+    #[serde(with = "pointee")]
     pub element_type: Arc<ElementType>,
 }
 
 /// The unit of a date or time difference: `num` of `unit`, divided by `den`.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 pub struct TimeUnit {
     /// Such as `ns`, `D` or `generic`.
     pub unit: String,
@@ -75,6 +78,26 @@ pub struct TimeUnit {
     pub den: i64,
     /// How many events share one step; 1 in all but very old files.
     pub event: i64,
+}
+
+/// What a pointer points to, in its place.
+mod pointee {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Arc<super::ElementType>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        (**value).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<super::ElementType>, D::Error> {
+        super::ElementType::deserialize(from).map(Arc::new)
+    }
 }
 
 impl ByteOrder {
@@ -127,6 +150,7 @@ impl ElementType {
             DType::I32 => ('i', 4),
             DType::U64 => ('u', 8),
             DType::I64 => ('i', 8),
+            DType::F16 => ('f', 2),
             DType::F32 => ('f', 4),
             DType::F64 => ('f', 8),
             DType::C64 => ('c', 8),
@@ -149,6 +173,7 @@ impl ElementType {
             ('i', 4) => Some(DType::I32),
             ('u', 8) => Some(DType::U64),
             ('i' | 'M' | 'm', 8) => Some(DType::I64),
+            ('f', 2) => Some(DType::F16),
             ('f', 4) => Some(DType::F32),
             ('f', 8) => Some(DType::F64),
             ('c', 8) => Some(DType::C64),
@@ -160,6 +185,43 @@ impl ElementType {
     /// Whether the bytes of an element lie in memory as in this machine.
     pub fn is_native(&self) -> bool {
         self.byte_order != ByteOrder::Big
+    }
+
+    /// Byte order, letter and size in bytes, such as `<f8`: none if that is not all there is.
+    pub(crate) fn short_code(&self) -> Option<String> {
+        let code = format!("{}{}{}", self.byte_order.symbol(), self.kind, self.size);
+        (Self::of_short_code(&code).as_ref() == Some(self)).then_some(code)
+    }
+
+    pub(crate) fn of_short_code(code: &str) -> Option<Self> {
+        let mut chars = code.chars();
+        let byte_order = match chars.next()? {
+            '<' => ByteOrder::Little,
+            '>' => ByteOrder::Big,
+            '|' => ByteOrder::None,
+            _ => return None,
+        };
+        let kind = chars.next()?;
+        let size = chars.as_str().parse().ok()?;
+        Some(Self::plain(kind, size, byte_order)).filter(Self::is_consistent)
+    }
+
+    /// Whether it is a type that numpy could have: of one that was read from a file.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let is_known = "biufcSUVMmO".contains(self.kind);
+        is_known
+            && match &self.form {
+                Form::Plain | Form::Time(_) => true,
+                Form::Struct(fields) => fields.iter().all(|field| {
+                    let end = field.offset.checked_add(field.element_type.size);
+                    end.is_some_and(|end| end <= self.size) && field.element_type.is_consistent()
+                }),
+                Form::Subarray(base, shape) => {
+                    let bytes =
+                        shape.iter().try_fold(base.size, |len, &axis| len.checked_mul(axis));
+                    bytes == Some(self.size) && base.is_consistent()
+                }
+            }
     }
 
     /// The fields of a structured type; none for any other.

@@ -1,4 +1,4 @@
-//! Values from whatever serde delivers: a native file, JSON.
+//! Values from whatever serde delivers: JSON, or what serde has buffered.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ impl<'de> Visitor<'de> for NewtypeVisitor<'_> {
     }
 }
 
-struct PartVisitor<'b>(&'b mut Builder);
+pub(crate) struct PartVisitor<'b>(pub(crate) &'b mut Builder);
 
 impl<'de> Visitor<'de> for PartVisitor<'_> {
     type Value = Part;
@@ -127,7 +127,8 @@ impl<'de> Visitor<'de> for PartVisitor<'_> {
         while let Some(key) = pairs.next_key_seed(PartSeed(self.0))? {
             let value = pairs.next_value_seed(PartSeed(self.0))?;
             if self.0.view(key).as_str() == Some(NAME) {
-                let embedded = embedded(self.0.view(value)).map_err(serde::de::Error::custom)?;
+                let embedded =
+                    embedded(self.0.view(value), None).map_err(serde::de::Error::custom)?;
                 return Ok(self.0.absorb(embedded));
             }
             self.0.insert(dict, key, value);
@@ -136,8 +137,9 @@ impl<'de> Visitor<'de> for PartVisitor<'_> {
     }
 }
 
-/// The value that a native file holds as the pickle that makes it.
-fn embedded(pickle: ValueRef<'_>) -> Result<Value> {
+/// The value of a pickle that is part of another value.
+pub(crate) fn embedded(pickle: ValueRef<'_>, memory_limit: Option<u64>) -> Result<Value> {
     let bytes = pickle.as_bytes().ok_or_else(|| Error::damaged("a value without its pickle"))?;
-    Ok(pickle::read(&mut Plain(bytes), true, Place::default())?.value)
+    let place = Place { memory_limit, ..Place::default() };
+    Ok(pickle::read(&mut Plain(bytes), true, place)?.value)
 }

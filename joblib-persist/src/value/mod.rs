@@ -24,7 +24,7 @@ mod builder;
 mod de;
 mod element_type;
 mod from_serde;
-mod hand_over;
+pub(crate) mod hand_over;
 mod kind;
 mod node;
 mod object;
@@ -47,6 +47,7 @@ pub(crate) use arena::{Arena, Item, ObjectItem};
 pub(crate) use array::{ArrayItem, Data, data_from_bytes, read_native};
 pub(crate) use buffer::Buffer;
 pub(crate) use de::NAME;
+pub(crate) use from_serde::{PartVisitor, embedded};
 pub(crate) use node::{Node, Unpacked};
 pub(crate) use ser::Embedded;
 

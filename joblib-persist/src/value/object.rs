@@ -35,7 +35,7 @@ impl fmt::Display for Global<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
     pub(super) arena: &'a Arena,
-    pub(super) item: &'a ObjectItem,
+    pub(crate) item: &'a ObjectItem,
 }
 
 impl<'a> Object<'a> {

@@ -28,6 +28,9 @@ pub(crate) fn number(element_type: &ElementType, bytes: &[u8]) -> Option<Number>
         DType::I16 => Number::Int(i16::from_le_bytes(part(bytes, is_big)?).into()),
         DType::I32 => Number::Int(i32::from_le_bytes(part(bytes, is_big)?).into()),
         DType::I64 => Number::Int(i64::from_le_bytes(part(bytes, is_big)?)),
+        DType::F16 => {
+            Number::Float(crate::array::half_to_f64(u16::from_le_bytes(part(bytes, is_big)?)))
+        }
         DType::F32 => Number::Float(f32::from_le_bytes(part(bytes, is_big)?).into()),
         DType::F64 => Number::Float(f64::from_le_bytes(part(bytes, is_big)?)),
         DType::C64 => {

@@ -351,6 +351,7 @@ proptest! {
         let _ = message::decode::<BTreeMap<String, Array2<f32>>>(&mut &bytes[..]);
         let _ = message::decode::<serde::de::IgnoredAny>(&mut &bytes[..]);
         let _ = message::decode::<Chain>(&mut &bytes[..]);
+        let _ = message::decode::<joblib_persist::value::Value>(&mut &bytes[..]);
     }
 
     /// A real message with some bytes changed.

@@ -9,7 +9,7 @@ fn read(bytes: &[u8]) -> Result<Value> {
 }
 
 /// Everything that can be done with a value.
-fn use_up(value: Value) {
+pub(crate) fn use_up(value: Value) {
     let _ = value.to_string();
     let _ = format!("{value:#}");
     let _ = value.root().to_value();

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use joblib_persist::{InspectOptions, load_from};
+use joblib_persist::value::Value;
+use joblib_persist::{InspectOptions, LoadOptions, load_from};
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array1, Array2};
 use serde::Deserialize;
@@ -47,5 +48,8 @@ impl Default for Everything {
 fuzz_target!(|data: &[u8]| {
     let _ = load_from::<Everything>(data);
     let _ = load_from::<serde::de::IgnoredAny>(data);
+    if let Ok(value) = LoadOptions::new().memory_limit(1 << 24).load_from::<Value>(data) {
+        let _ = value.into_typed::<Everything>();
+    }
     let _ = InspectOptions::new().total(1000).inspect_from(data).map(|found| found.to_string());
 });

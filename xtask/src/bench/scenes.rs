@@ -4,12 +4,15 @@
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use joblib_persist::{DumpOptions, LoadOptions, MappedArray, MmapMode};
 use ndarray::{Array2, Array4, Ix2, Ix4};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::files::touch_memory;
 use super::sample::Sample;
 use super::scenario::{Area, Scenario, Side, Unit};
 use crate::Result;
@@ -129,7 +132,11 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
             name: name.to_owned(),
             size: if is_slow { full / 10 } else { full },
             unit: Unit::Milliseconds,
-            rounds: if quick { 2 } else { 5 },
+            rounds: match (quick, name.ends_with("raw") || name.ends_with("mapped")) {
+                (true, _) => 2,
+                (false, true) => 5,
+                (false, false) => 3,
+            },
             sides: sides.to_vec(),
         }
     };
@@ -143,6 +150,9 @@ fn measure(operation: &str, folder: &Path, _: u64) -> Result<Option<Sample>> {
         return Ok(None);
     };
     let path = folder.join(format!("{scene}.{way}.jbl"));
+    if verb == "timeline" {
+        return timeline(folder, &path).map(Some);
+    }
     match scene {
         "arrays" => act::<Vec<Array2<f64>>, Vec<MappedArray<f64, Ix2>>>(verb, way, &path, arrays),
         "images" => act::<Array4<u8>, MappedArray<u8, Ix4>>(verb, way, &path, images),
@@ -184,6 +194,26 @@ where
     Ok(Some(sample))
 }
 
+/// Makes arrays, dumps them, forgets and loads them, and says when.
+fn timeline(folder: &Path, path: &Path) -> Result<Sample> {
+    touch_memory(folder.join("arrays.raw").metadata()?.len());
+    let say = |word| {
+        println!("{word}");
+        // Long enough to be seen from outside.
+        thread::sleep(Duration::from_millis(20));
+    };
+    say("ready");
+    let value = arrays(folder)?;
+    say("dumping");
+    DumpOptions::new().dump(&value, path)?;
+    drop(value);
+    say("loading");
+    let value: Vec<Array2<f64>> = LoadOptions::new().load(path)?;
+    say("done");
+    black_box(value);
+    Ok(Sample::default())
+}
+
 fn dumped(path: &Path, dump: impl FnOnce() -> Result) -> Result<Sample> {
     if path.exists() {
         fs::remove_file(path)?;
@@ -194,9 +224,7 @@ fn dumped(path: &Path, dump: impl FnOnce() -> Result) -> Result<Sample> {
 }
 
 fn loaded<T>(path: &Path, load: impl FnOnce() -> Result<T>) -> Result<Sample> {
-    // Half as much again as most values need, written once and given back.
-    let len = usize::try_from(path.metadata()?.len())?;
-    drop(black_box(vec![1_u8; len * 3]));
+    touch_memory(path.metadata()?.len() * 2);
     let (value, sample) = Sample::take(load);
     black_box(value?);
     Ok(sample)

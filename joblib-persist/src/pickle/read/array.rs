@@ -108,7 +108,7 @@ impl Machine<'_, '_> {
 }
 
 /// The bytes of all elements of a shape.
-pub(super) fn byte_len(element_type: &ElementType, shape: &[usize]) -> Result<usize> {
+pub(crate) fn byte_len(element_type: &ElementType, shape: &[usize]) -> Result<usize> {
     let too_large = || Error::damaged(format!("an array of shape {shape:?} does not exist"));
     // Without the zeros: what is empty must not be larger than everything in one direction.
     let factors = shape.iter().filter(|&&len| len != 0);

@@ -10,6 +10,7 @@ mod stream;
 mod text;
 mod wrapper;
 
+pub(crate) use array::byte_len as array_byte_len;
 pub(crate) use beside::{ZF_MAGIC, zf_content};
 pub(crate) use machine::Place;
 

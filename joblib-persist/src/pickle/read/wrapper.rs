@@ -8,7 +8,7 @@ use super::array::{byte_len, no_bools};
 use super::machine::Machine;
 use crate::array::{DType, Order};
 use crate::error::{Error, ErrorKind, Result};
-use crate::mapped::MappedBytes;
+use crate::mapped::{self, MappedBytes};
 use crate::value::{
     ArrayItem, Data, ElementType, Global, Item, Kind, Node, ValueRef, data_from_bytes,
 };
@@ -101,9 +101,9 @@ impl Machine<'_, '_> {
         let Some(map) = self.place.map.as_ref().filter(|_| byte_len >= MAP_MIN) else {
             return Ok(None);
         };
-        let offset = self.stream.offset();
+        let place = mapped::Place { offset: self.stream.offset(), has_checksum: false };
         // The offset only grows, so that no two arrays have a byte in common.
-        match MappedBytes::new(Arc::clone(map), offset, byte_len, dtype) {
+        match MappedBytes::new(Arc::clone(map), place, byte_len, dtype) {
             Some(bytes) => {
                 self.stream.skip(byte_len as u64)?;
                 self.mapped += 1;

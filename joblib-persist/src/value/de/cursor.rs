@@ -13,7 +13,7 @@ use crate::value::{ArrayRef, Kind, Node, Object, ValueRef, hand_over};
 
 /// A part of a value.
 #[derive(Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) node: Node,
     /// Whether it can be reached in more than one way.

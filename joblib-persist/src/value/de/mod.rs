@@ -45,11 +45,16 @@ impl Value {
     /// # Errors
     ///
     /// As [`ValueRef::to`].
-    pub fn into_typed<T: DeserializeOwned>(mut self) -> Result<T> {
+    pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
+        self.read_with(|cursor| T::deserialize(cursor))
+    }
+
+    /// Runs `read` with a deserializer of the value, whose arrays are moved out.
+    pub(crate) fn read_with<T>(mut self, read: impl FnOnce(Cursor<'_>) -> Result<T>) -> Result<T> {
         let arrays = Arrays::take(&mut self.arena);
         let source = Source::new(&self.arena, Some(&arrays));
         let shared = arrays.is_shared(self.root);
-        T::deserialize(Cursor::new(&source, self.root, shared))
+        read(Cursor::new(&source, self.root, shared))
     }
 }
 
@@ -79,7 +84,7 @@ impl ValueRef<'_> {
 }
 
 /// What a value is read from.
-struct Source<'a> {
+pub(crate) struct Source<'a> {
     arena: &'a Arena,
     /// The arrays, if they may be moved.
     arrays: Option<&'a Arrays>,
@@ -120,7 +125,7 @@ fn endless() -> Error {
 
 /// How deep a value nests.
 #[derive(Clone, Copy)]
-struct Depth(u32);
+pub(crate) struct Depth(u32);
 
 impl Depth {
     fn deeper(self) -> Result<Self> {

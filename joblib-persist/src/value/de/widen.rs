@@ -2,13 +2,14 @@
 
 use num_complex::Complex;
 
-use crate::array::{DType, HalfBits};
+use crate::array::{DType, Half, half_to_f64};
 use crate::value::Buffer;
 
 /// Whether every value of `from` is one of `to`.
 pub(super) fn is_lossless(from: DType, to: DType) -> bool {
-    if from == to {
-        return true;
+    if from == to || to == DType::F16 {
+        // Nothing but itself is made a half.
+        return from == to;
     }
     match (class(from), class(to)) {
         (Class::Unsigned(from), Class::Unsigned(to)) => from < to,
@@ -30,8 +31,6 @@ enum Class {
     Signed(usize),
     Float(usize),
     Complex(usize),
-    /// Neither is made of others nor becomes them.
-    Half,
 }
 
 fn class(dtype: DType) -> Class {
@@ -43,9 +42,8 @@ fn class(dtype: DType) -> Class {
         DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::I128 => {
             Class::Signed(dtype.size())
         }
-        DType::F32 | DType::F64 => Class::Float(dtype.size()),
+        DType::F16 | DType::F32 | DType::F64 => Class::Float(dtype.size()),
         DType::C64 | DType::C128 => Class::Complex(dtype.size() / 2),
-        DType::F16 => Class::Half,
     }
 }
 
@@ -69,8 +67,8 @@ pub(super) fn widened(from: DType, bytes: &[u8], to: DType) -> Buffer {
         DType::I64 => narrowed(integers(from, bytes), |value| value as i64),
         DType::U128 => narrowed(integers(from, bytes), |value| value as u128),
         DType::I128 => Buffer::from(integers(from, bytes)),
-        // Only itself has room in it.
-        DType::F16 => narrowed(integers(DType::U16, bytes), |bits| HalfBits::of(bits as u16)),
+        // Nothing has room in these but themselves.
+        DType::F16 => Buffer::from(each(bytes, |b| Half::from_bits(u16::from_le_bytes(b)))),
         DType::Bool => narrowed(integers(from, bytes), |value| value != 0),
     }
 }
@@ -100,6 +98,7 @@ fn integers(from: DType, bytes: &[u8]) -> Vec<i128> {
 
 fn floats(from: DType, bytes: &[u8]) -> Vec<f64> {
     match from {
+        DType::F16 => each(bytes, |b| half_to_f64(u16::from_le_bytes(b))),
         DType::F32 => each(bytes, |b| f32::from_le_bytes(b).into()),
         DType::F64 => each(bytes, f64::from_le_bytes),
         DType::I32 => each(bytes, |b| i32::from_le_bytes(b).into()),
@@ -130,6 +129,10 @@ mod tests {
         assert!(is_lossless(DType::U32, DType::I64));
         assert!(is_lossless(DType::I32, DType::F64));
         assert!(is_lossless(DType::F32, DType::C64));
+        assert!(is_lossless(DType::F16, DType::F32));
+        assert!(is_lossless(DType::F16, DType::C64));
+        assert!(!is_lossless(DType::F32, DType::F16));
+        assert!(!is_lossless(DType::U8, DType::F16));
         assert!(!is_lossless(DType::I64, DType::F64));
         assert!(!is_lossless(DType::U8, DType::I8));
         assert!(!is_lossless(DType::I8, DType::U64));
@@ -148,6 +151,8 @@ mod tests {
         assert_eq!(wide.elements::<f32>(), Some(&from.map(f32::from)[..]));
         let wide = widened(DType::U8, &[0, 255], DType::I32);
         assert_eq!(wide.elements::<i32>(), Some(&[0, 255][..]));
+        let wide = widened(DType::F16, &[0, 0x3c, 0, 0xc1], DType::F32);
+        assert_eq!(wide.elements::<f32>(), Some(&[1.0, -2.5][..]));
         let wide = widened(DType::F32, bytes_of(&[0.5f32]), DType::C128);
         assert_eq!(wide.elements::<Complex<f64>>(), Some(&[Complex::new(0.5, 0.0)][..]));
     }
