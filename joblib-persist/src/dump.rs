@@ -11,6 +11,7 @@ use crate::file::NewFile;
 use crate::file_format::FileFormat;
 use crate::frame_sink::{FrameSink, Output, Plain};
 use crate::location::Location;
+use crate::npy;
 use crate::pickle::{self, Protocol};
 use crate::ser::Encoder;
 
@@ -208,6 +209,9 @@ impl DumpOptions {
             return self.write_value(value, output, format, false);
         };
         format.check_compressor(compressor.name())?;
+        if format == FileFormat::Npz {
+            return write_archive(value, output, Some(options.level));
+        }
         let encoder = compressor
             .encoder(Box::new(output), &options.threads(self.other_threads + 1))
             .map_err(compression)?;
@@ -233,6 +237,20 @@ impl DumpOptions {
                 let protocol = self.protocol.map_or(Ok(Protocol::DEFAULT), Protocol::new)?;
                 pickle::write(value, output, protocol, compressed)
             }
+            FileFormat::Npy => npy::write(value, output),
+            FileFormat::Npz => write_archive(value, output, None),
         }
     }
+}
+
+#[cfg(feature = "npz")]
+use npy::write_archive;
+
+#[cfg(not(feature = "npz"))]
+fn write_archive<T: Serialize + ?Sized>(
+    _value: &T,
+    _output: &mut dyn Output,
+    _level: Option<i32>,
+) -> Result<()> {
+    Err(npy::no_archives())
 }

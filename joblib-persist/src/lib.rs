@@ -80,6 +80,7 @@ mod load;
 mod location;
 mod mapped;
 pub mod message;
+mod npy;
 mod pickle;
 mod recycled;
 mod ser;
@@ -99,5 +100,6 @@ pub use joblib_compress::Compression;
 /// For the other crates of joblib. Not covered by semver.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::file::NewFile;
     pub use crate::location::file_of_url;
 }

@@ -11,12 +11,14 @@ use serde::de::DeserializeOwned;
 use crate::de::Decoder;
 use crate::error::{Action, Error, ErrorKind, Result};
 use crate::file::FileInput;
+use crate::file_format::FileFormat;
 use crate::format::MAGIC;
 use crate::format::envelope::{FOOTER_LEN, Footer};
 use crate::frame_source::{FrameSource, Input, Plain, Reading};
 use crate::location::Location;
 use crate::mapped::{Map, MmapMode};
-use crate::pickle::{self, Place, is_pickle};
+use crate::npy;
+use crate::pickle::{self, Pickle, Place, is_pickle};
 
 /// How much decompressed data is read at a time.
 const BUFFER: usize = 64 * 1024;
@@ -203,16 +205,12 @@ impl LoadOptions {
     pub fn load_from<T: DeserializeOwned>(&self, mut reader: impl Read) -> Result<T> {
         let mut head = Vec::with_capacity(HEAD);
         reader.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
-        let is_native = head.starts_with(&MAGIC);
-        let is_pickle = is_pickle(&head);
+        let content = Content::of(&head);
         let mut whole = io::Cursor::new(head).chain(reader);
-        if is_native {
-            return self.read(&mut Plain(whole));
+        match content {
+            Content::Compressed => self.read_compressed(Box::new(BufReader::new(&mut whole)), None),
+            content => self.read_content(content, &mut Plain(whole), true, self.place()),
         }
-        if is_pickle {
-            return self.read_pickle(&mut Plain(whole), true, self.place());
-        }
-        self.read_compressed(Box::new(BufReader::new(&mut whole)), None)
     }
 
     fn load_at<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
@@ -241,12 +239,17 @@ impl LoadOptions {
             return self.load_from(BufReader::new(file));
         }
         let mut input = FileInput::new(file).map_err(reading)?;
-        if is_pickle(input.head().map_err(reading)?) {
-            return self.load_pickle(&mut input, path);
-        }
-        if !input.starts_with(&MAGIC).map_err(reading)? {
-            self.warn_of("is compressed", path);
-            return self.read_compressed(Box::new(input.into_reader()), path.parent());
+        match Content::of(input.head().map_err(reading)?) {
+            Content::Native => {}
+            Content::Archive => {
+                self.warn_of("is an archive", path);
+                return self.read_archive(input.into_reader());
+            }
+            Content::Compressed => {
+                self.warn_of("is compressed", path);
+                return self.read_compressed(Box::new(input.into_reader()), path.parent());
+            }
+            content => return self.load_python(content, &mut input, path),
         }
         let map = self.map(&input, path)?;
         let source = FrameSource::open(&mut input, self.reading)?.with_map(map);
@@ -284,17 +287,24 @@ impl LoadOptions {
         folder: Option<&Path>,
     ) -> Result<T> {
         let mut content = decompressed(reader, self.reading.threads)?.content;
-        if !is_pickle(content.fill_buf().map_err(reading)?) {
-            return self.read(&mut Plain(content));
-        }
-        self.read_pickle(&mut Plain(content), false, Place { folder, ..self.place() })
+        // A decoder may begin with fewer bytes than tell what they are.
+        let mut head = Vec::with_capacity(HEAD);
+        content.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
+        let kind = Content::of(&head);
+        let content = io::Cursor::new(head).chain(content);
+        self.read_content(kind, &mut Plain(content), false, Place { folder, ..self.place() })
     }
 
-    fn load_pickle<T: DeserializeOwned>(&self, input: &mut FileInput, path: &Path) -> Result<T> {
+    fn load_python<T: DeserializeOwned>(
+        &self,
+        content: Content,
+        input: &mut FileInput,
+        path: &Path,
+    ) -> Result<T> {
         let map = self.map(input, path)?;
         let is_mapping = map.is_some();
         let place = Place { folder: path.parent(), map, ..self.place() };
-        let pickle = pickle::read(input, false, place)?;
+        let pickle = content.read_python(input, false, place)?;
         if is_mapping && pickle.unaligned > 0 {
             self.warn_of("has arrays that are not aligned (joblib before 1.2 wrote it)", path);
         } else if pickle.mapped == 0 {
@@ -303,13 +313,38 @@ impl LoadOptions {
         pickle.value.into_typed()
     }
 
-    fn read_pickle<T: DeserializeOwned>(
+    fn read_content<T: DeserializeOwned>(
         &self,
+        content: Content,
         input: &mut dyn Input,
         exact: bool,
         place: Place<'_>,
     ) -> Result<T> {
-        pickle::read(input, exact, place)?.value.into_typed()
+        match content {
+            // Compressed twice, or foreign: reading it as native says so.
+            Content::Native | Content::Compressed => self.read(input),
+            Content::Archive => {
+                // An archive is read from its end.
+                let limit = self.reading.memory_limit;
+                let mut bytes = Vec::new();
+                input.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(reading)?;
+                if bytes.len() as u64 > limit {
+                    return Err(Error::new(ErrorKind::MemoryLimit { limit }));
+                }
+                self.read_archive(io::Cursor::new(bytes))
+            }
+            content => content.read_python(input, exact, place)?.value.into_typed(),
+        }
+    }
+
+    #[cfg(feature = "npz")]
+    fn read_archive<T: DeserializeOwned>(&self, reader: impl Read + Seek) -> Result<T> {
+        npy::read_archive(reader, self.place().memory_limit)?.into_typed()
+    }
+
+    #[cfg(not(feature = "npz"))]
+    fn read_archive<T: DeserializeOwned>(&self, _reader: impl Read + Seek) -> Result<T> {
+        Err(npy::no_archives())
     }
 
     fn place(&self) -> Place<'static> {
@@ -323,6 +358,59 @@ impl LoadOptions {
         source.finish(used)?;
         Ok(value)
     }
+}
+
+/// What a stream is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Content {
+    Native,
+    Pickle,
+    /// One array of numpy's.
+    Array,
+    /// Several in an archive.
+    Archive,
+    /// Or foreign.
+    Compressed,
+}
+
+impl Content {
+    /// By its first bytes.
+    fn of(head: &[u8]) -> Self {
+        match head {
+            head if head.starts_with(&MAGIC) => Content::Native,
+            head if head.starts_with(npy::MAGIC) => Content::Array,
+            head if npy::is_archive(head) => Content::Archive,
+            head if is_pickle(head) => Content::Pickle,
+            _ => Content::Compressed,
+        }
+    }
+
+    fn read_python(self, input: &mut dyn Input, exact: bool, place: Place<'_>) -> Result<Pickle> {
+        match self {
+            Content::Array => npy::read(input, exact, place),
+            _ => pickle::read(input, exact, place),
+        }
+    }
+}
+
+/// What is in a file, decompressed.
+pub(crate) fn detect(path: &Path) -> Result<Option<FileFormat>> {
+    let file = File::open(path).map_err(|source| Error::io("opening the file", source))?;
+    let mut reader = BufReader::new(file);
+    let mut content = Content::of(reader.fill_buf().map_err(reading)?);
+    if content == Content::Compressed {
+        let mut head = Vec::with_capacity(HEAD);
+        let decompressed = decompressed(Box::new(reader), 1)?.content;
+        decompressed.take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
+        content = Content::of(&head);
+    }
+    Ok(match content {
+        Content::Native => Some(FileFormat::Native),
+        Content::Pickle => Some(FileFormat::Python),
+        Content::Array => Some(FileFormat::Npy),
+        Content::Archive => Some(FileFormat::Npz),
+        Content::Compressed => None,
+    })
 }
 
 /// A stream that may have been compressed.

@@ -82,3 +82,6 @@ mod python_hostile;
 /// Values of any kind in native files: whole, shared parts as one, arrays raw and mapped.
 #[path = "all/native_values.rs"]
 mod native_values;
+/// numpy's own files are read and written as numpy does it.
+#[path = "all/npy.rs"]
+mod npy;

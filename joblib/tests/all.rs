@@ -6,6 +6,10 @@
 #[cfg(feature = "cli")]
 #[path = "all/cache_command.rs"]
 mod cache_command;
+/// The command `joblib convert`.
+#[cfg(feature = "cli")]
+#[path = "all/convert_command.rs"]
+mod convert_command;
 /// What a user reads when something is wrong.
 #[path = "all/errors.rs"]
 mod errors;

@@ -106,8 +106,9 @@ def check(path, value):
 
 
 def check_mapped(path):
-    # A warning would be one about an array that is not aligned.
-    warnings.simplefilter("error")
+    # A warning would be one about an array that is not aligned; old versions also use what Python
+    # has deprecated since.
+    warnings.simplefilter("error", UserWarning)
     value = joblib.load(path, mmap_mode="r")
     check(path, value)
     for name, array in value["arrays"].items():

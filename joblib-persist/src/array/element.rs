@@ -299,4 +299,21 @@ mod tests {
         assert!(!DType::Bool.accepts(&[0, 2]));
         assert!(!DType::Bool.accepts(&[255]));
     }
+
+    #[test]
+    fn halves_are_what_ieee_says() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_953_125),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_477_539_063e-8),
+            (0x7c00, f64::INFINITY),
+            (0xfc00, f64::NEG_INFINITY),
+        ] {
+            assert_eq!(half_to_f64(bits), value, "{bits:04x}");
+        }
+        assert!(half_to_f64(0x8000).is_sign_negative() && half_to_f64(0x7e00).is_nan());
+    }
 }

@@ -39,10 +39,12 @@
 mod block;
 mod destination;
 mod element;
+mod gather;
 mod memory;
 mod origin;
 mod parts;
 mod probe;
+mod refuse;
 mod table;
 
 pub use block::{Block, Kind, Order};
@@ -51,8 +53,10 @@ pub(crate) use element::{Half, half_to_f64};
 pub use origin::Origin;
 
 pub(crate) use destination::Destination;
+pub(crate) use gather::Gathered;
 pub(crate) use memory::{Elements, read, read_bytes};
 pub(crate) use parts::bytes_of;
+pub(crate) use refuse::refuse;
 
 /// The name under which `ndarray` serializes an array, as a struct of [`STRUCT_FIELDS`].
 pub const STRUCT_NAME: &str = "Array";

@@ -6,5 +6,5 @@ mod read_together;
 mod room;
 
 pub(crate) use input::FileInput;
-pub(crate) use new_file::NewFile;
+pub use new_file::NewFile;
 pub(crate) use read_together::read_together;

@@ -18,7 +18,8 @@ const RESERVE: u64 = 1 << 20;
 const ATTEMPTS: u32 = 100;
 
 /// A file being written under a temporary name, removed unless it is put into place.
-pub(crate) struct NewFile {
+#[derive(Debug)]
+pub struct NewFile {
     file: File,
     written: u64,
     /// The temporary name and the final one; none for what is no file.
@@ -26,7 +27,12 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    /// Begins a file that is going to be at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn create(path: &Path) -> io::Result<Self> {
         let target = match fs::symlink_metadata(path) {
             Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path)?,
             _ => path.to_owned(),
@@ -60,7 +66,11 @@ impl NewFile {
     }
 
     /// Gives the file its final name; with `durable`, after it is on the disk.
-    pub(crate) fn put_into_place(mut self, durable: bool) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn put_into_place(mut self, durable: bool) -> io::Result<()> {
         let Some((temporary, target)) = &self.names else { return Ok(()) };
         if durable {
             self.file.sync_all()?;

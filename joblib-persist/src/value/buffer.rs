@@ -63,6 +63,11 @@ impl Buffer {
         self.0.as_any().type_id() == vec
     }
 
+    /// The vector of a buffer of bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.into_any().downcast::<Vec<u8>>().map(|bytes| *bytes).unwrap_or_default()
+    }
+
     /// The vector as it is, to be downcast.
     pub(crate) fn into_any(self) -> Box<dyn Any> {
         self.0.into_any()

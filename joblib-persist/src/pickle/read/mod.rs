@@ -12,7 +12,9 @@ mod wrapper;
 
 pub(crate) use array::byte_len as array_byte_len;
 pub(crate) use beside::{ZF_MAGIC, zf_content};
+pub(crate) use element_types::parsed;
 pub(crate) use machine::Place;
+pub(crate) use wrapper::MAP_MIN;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame_source::Input;

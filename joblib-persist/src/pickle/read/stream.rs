@@ -95,8 +95,7 @@ impl<'r> Stream<'r> {
     /// Bytes of their own: no more memory than arrives.
     pub(super) fn bytes(&mut self, len: u64) -> Result<Vec<u8>> {
         let Ok(len) = usize::try_from(len) else { return Err(too_long(len)) };
-        let buffer = read_native(DType::U8, len, self)?;
-        Ok(buffer.into_any().downcast::<Vec<u8>>().map(|bytes| *bytes).unwrap_or_default())
+        read_native(DType::U8, len, self).map(Buffer::into_bytes)
     }
 
     /// Elements of a type, in a vector of it.

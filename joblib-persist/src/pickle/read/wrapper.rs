@@ -1,20 +1,23 @@
 //! Arrays as joblib writes them: an object that stands for an array, and the elements behind it,
 //! between two opcodes (since 0.10) or in a file of their own (before).
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::array::{byte_len, no_bools};
 use super::machine::Machine;
 use crate::array::{DType, Order};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Action, Error, ErrorKind, Result};
+use crate::file::FileInput;
 use crate::mapped::{self, MappedBytes};
+use crate::npy::{self, Header};
 use crate::value::{
     ArrayItem, Data, ElementType, Global, Item, Kind, Node, ValueRef, data_from_bytes,
 };
 
 /// Arrays of fewer bytes are not worth a map.
-const MAP_MIN: usize = 1024;
+pub(crate) const MAP_MIN: usize = 1024;
 
 /// What stands for an array; joblib 1.6, `numpy_pickle.py` and `numpy_pickle_compat.py`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,30 +141,28 @@ impl Machine<'_, '_> {
         let path = self.beside(state)?;
         let class = self.view(state).as_dict().and_then(|state| state.get("subclass"));
         let class = class.map_or(Node::NONE, |class| self.array_class(class.node));
-        let mut file = super::beside::Npy::open(&path)?;
-        let (element_type, shape, order) = (file.element_type()?, file.shape.clone(), file.order);
-        let byte_len = byte_len(&element_type, &shape)?;
-        if element_type.has_objects() {
-            return self.npy_objects(file, class);
+        let array = self.npy_array(&path).map_err(|error| error.in_file(Action::Loading, &path))?;
+        Ok(ArrayItem { class, ..array })
+    }
+
+    fn npy_array(&mut self, path: &Path) -> Result<ArrayItem> {
+        let file = File::open(path).map_err(|source| Error::io("opening the file", source))?;
+        let mut input = FileInput::new(file).map_err(|source| Error::io("reading", source))?;
+        let (header, _) = Header::read(&mut input)?;
+        if header.element_type.has_objects() {
+            return self.npy_objects(&mut input);
         }
+        let byte_len = byte_len(&header.element_type, &header.shape)?;
         self.check_large(byte_len as u64)?;
         self.large = self.large.saturating_add(byte_len as u64);
-        let data = match element_type.dtype().filter(|_| element_type.is_native()) {
-            Some(dtype) => Data::Native(file.elements(dtype, byte_len)?),
-            None => Data::Raw(file.bytes(byte_len)?),
-        };
-        Ok(ArrayItem {
-            class,
-            element_type: Arc::new(element_type),
-            shape: shape.into(),
-            order,
-            data,
-        })
+        let data = npy::read_data(&header, byte_len, &mut input)?;
+        let Header { element_type, shape, order } = header;
+        Ok(ArrayItem { class: Node::NONE, element_type, shape: shape.into(), order, data })
     }
 
     /// Python objects in a `.npy` file: a pickle of the whole array.
-    fn npy_objects(&mut self, mut file: super::beside::Npy, class: Node) -> Result<ArrayItem> {
-        let mut stream = super::stream::Stream::new(&mut file.input);
+    fn npy_objects(&mut self, input: &mut FileInput) -> Result<ArrayItem> {
+        let mut stream = super::stream::Stream::new(input);
         // Not from its folder: there is nothing beside what is beside.
         let memory_limit = self.place.memory_limit;
         let place = super::machine::Place { memory_limit, ..Default::default() };
@@ -170,7 +171,7 @@ impl Machine<'_, '_> {
         let root = inner.run();
         self.arena = std::mem::take(&mut inner.arena);
         match self.arena.item_of(root?) {
-            Some(Item::Array(array)) => Ok(ArrayItem { class, ..(**array).clone() }),
+            Some(Item::Array(array)) => Ok((**array).clone()),
             _ => Err(Error::damaged("a file of Python objects that holds no array")),
         }
     }

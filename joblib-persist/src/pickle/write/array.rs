@@ -1,7 +1,7 @@
 //! Arrays as joblib writes them: a `NumpyArrayWrapper` that says what they are, and their memory.
 
 use super::pickler::Pickler;
-use crate::array::{Block, DType, Order};
+use crate::array::{Block, DType, Gathered, Order};
 use crate::error::{Error, Result};
 use crate::format::MAX_AXES;
 use crate::pickle::opcode as op;
@@ -34,6 +34,18 @@ impl Pickler<'_> {
         self.wrapper(&wrapper, |pickler| pickler.simple_dtype(dtype))?;
         self.begin_payload(wrapper.byte_len)?;
         block.try_for_each_chunk(|bytes| self.payload(bytes))?;
+        self.end_payload();
+        Ok(())
+    }
+
+    /// Writes an array that was put together.
+    pub(super) fn gathered(&mut self, array: &Gathered) -> Result<()> {
+        let dtype = numpy_name(array.dtype).ok_or_else(|| no_such_dtype(array.dtype))?;
+        let (shape, byte_len) = (&array.shape[..], array.bytes.len());
+        let wrapper = Wrapper { class: NDARRAY, shape, order: Order::C, byte_len };
+        self.wrapper(&wrapper, |pickler| pickler.simple_dtype(dtype))?;
+        self.begin_payload(byte_len)?;
+        self.payload(&array.bytes)?;
         self.end_payload();
         Ok(())
     }

@@ -52,9 +52,17 @@ pub(crate) fn write<T: Serialize + ?Sized>(
 /// Writes a value as a pickle in memory.
 pub(crate) fn to_vec(value: ValueRef<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut output = Plain(&mut bytes);
-    let mut pickler = Pickler::new(&mut output, Protocol::NEWEST, true);
-    pickler.value(value)?;
-    pickler.finish()?;
+    write_part(value, &mut Plain(&mut bytes), Protocol::NEWEST)?;
     Ok(bytes)
+}
+
+/// Writes a value as a pickle inside another file, where nothing can be mapped.
+pub(crate) fn write_value(value: ValueRef<'_>, output: &mut dyn Output) -> Result<()> {
+    write_part(value, output, Protocol::DEFAULT)
+}
+
+fn write_part(value: ValueRef<'_>, output: &mut dyn Output, protocol: Protocol) -> Result<()> {
+    let mut pickler = Pickler::new(output, protocol, true);
+    pickler.value(value)?;
+    pickler.finish()
 }

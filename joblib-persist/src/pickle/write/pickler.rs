@@ -39,6 +39,8 @@ pub(super) struct Pickler<'w> {
     depth: u32,
     /// Inside how many keys of maps we are.
     pub(super) keys: u32,
+    /// Set by the serializer of a value that shows itself as an array of no type that is known.
+    pub(super) is_wrapped: bool,
 }
 
 impl<'w> Pickler<'w> {
@@ -57,6 +59,7 @@ impl<'w> Pickler<'w> {
             element_types: HashMap::new(),
             depth: 0,
             keys: 0,
+            is_wrapped: false,
         };
         pickler.begin_frame();
         pickler

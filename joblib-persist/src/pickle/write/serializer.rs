@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::compound::{Items, Kind, begin_variant, end_variant};
 use super::pickler::Pickler;
-use crate::array::{self, Origin};
+use crate::array::{self, Gathered, Origin};
 use crate::pickle::opcode as op;
 use crate::ser::Stop;
 
@@ -14,6 +14,8 @@ type Result<T = ()> = std::result::Result<T, Stop>;
 pub(super) struct PickleSerializer<'p, 'w, 'v> {
     pickler: &'p mut Pickler<'w>,
     origin: Origin<'v>,
+    /// Whether what shows itself as an array is one of numbers, which numpy has.
+    may_be_array: bool,
 }
 
 impl<'p, 'w> PickleSerializer<'p, 'w, '_> {
@@ -21,11 +23,22 @@ impl<'p, 'w> PickleSerializer<'p, 'w, '_> {
     #[inline]
     pub(super) fn write<T: Serialize + ?Sized>(pickler: &'p mut Pickler<'w>, value: &T) -> Result {
         let origin = Origin::of(value);
-        match value.serialize(PickleSerializer { pickler, origin }) {
-            Ok(()) => Ok(()),
-            Err(stop) if stop.is_done() => Ok(()),
-            Err(stop) => Err(stop),
+        match value.serialize(PickleSerializer { pickler, origin, may_be_array: true }) {
+            Err(stop) if !stop.is_done() => return Err(stop),
+            _ => {}
         }
+        if std::mem::take(&mut pickler.is_wrapped) { Self::wrapped(pickler, value) } else { Ok(()) }
+    }
+
+    /// Writes what shows itself as an array, but is not one of the types that are known: from its
+    /// elements. Without it the same array would be another thing in Python for its wrapper.
+    #[cold]
+    fn wrapped<T: Serialize + ?Sized>(pickler: &mut Pickler<'_>, value: &T) -> Result {
+        if let Some(array) = Gathered::of(value) {
+            return Ok(pickler.gathered(&array)?);
+        }
+        let origin = Origin::of(value);
+        value.serialize(PickleSerializer { pickler, origin, may_be_array: false })
     }
 }
 
@@ -222,10 +235,11 @@ impl<'p, 'w> Serializer for PickleSerializer<'p, 'w, '_> {
     }
 
     fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Items<'p, 'w>> {
-        if name == array::STRUCT_NAME
-            && let Some(block) = self.origin.array()
-        {
-            self.pickler.block(&block)?;
+        if name == array::STRUCT_NAME && self.may_be_array {
+            match self.origin.array() {
+                Some(block) => self.pickler.block(&block)?,
+                None => self.pickler.is_wrapped = true,
+            }
             return Err(Stop::done());
         }
         Ok(Items::new(self.pickler, Kind::Dict)?)

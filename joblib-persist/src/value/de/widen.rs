@@ -20,6 +20,7 @@ pub(super) fn is_lossless(from: DType, to: DType) -> bool {
         }
         (Class::Float(from) | Class::Complex(from), Class::Complex(to)) => from <= to,
         (Class::Float(from), Class::Float(to)) => from < to,
+        (Class::Half, Class::Float(_) | Class::Complex(_)) => true,
         _ => false,
     }
 }
@@ -31,6 +32,8 @@ enum Class {
     Signed(usize),
     Float(usize),
     Complex(usize),
+    /// Becomes any other float; nothing else becomes it.
+    Half,
 }
 
 fn class(dtype: DType) -> Class {
@@ -42,7 +45,8 @@ fn class(dtype: DType) -> Class {
         DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::I128 => {
             Class::Signed(dtype.size())
         }
-        DType::F16 | DType::F32 | DType::F64 => Class::Float(dtype.size()),
+        DType::F16 => Class::Half,
+        DType::F32 | DType::F64 => Class::Float(dtype.size()),
         DType::C64 | DType::C128 => Class::Complex(dtype.size() / 2),
     }
 }
@@ -140,6 +144,10 @@ mod tests {
         assert!(!is_lossless(DType::C64, DType::F64));
         assert!(!is_lossless(DType::U8, DType::Bool));
         assert!(!is_lossless(DType::F64, DType::C64));
+        assert!(is_lossless(DType::F16, DType::F32));
+        assert!(is_lossless(DType::F16, DType::C64));
+        assert!(!is_lossless(DType::F32, DType::F16));
+        assert!(!is_lossless(DType::U8, DType::F16));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use joblib::compress::{DecodeOptions, Registry};
 use joblib::persist::value::Value;
-use joblib::persist::{Description, ErrorKind, InspectOptions, Item, MmapMode};
+use joblib::persist::{Description, ErrorKind, FileFormat, InspectOptions, Item, MmapMode};
 
 use crate::Outcome;
 use crate::python_tree::{self, Listing};
@@ -24,7 +24,7 @@ const PYTHON_VALUE: &str = "$joblib_persist::Value";
   joblib inspect model.jbl --depth 2
   joblib inspect model.pkl.gz --json | jq .arrays")]
 pub(crate) struct Arguments {
-    /// A native file, or one of Python's joblib or pickle, compressed or not, whatever its name.
+    /// A native file, or one of Python's joblib, pickle or numpy, compressed or not, whatever its name.
     file: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -55,7 +55,11 @@ fn describe(arguments: &Arguments) -> Result<Description, Box<dyn std::error::Er
         Ok(native) => native,
         Err(error) if matches!(error.kind(), ErrorKind::Foreign { .. }) => {
             let mut description = Description::default();
-            description.format = "Python pickle".to_owned();
+            description.format = match FileFormat::detect(path)? {
+                Some(FileFormat::Npy) => "numpy array".to_owned(),
+                Some(FileFormat::Npz) => "numpy archive".to_owned(),
+                _ => "Python pickle".to_owned(),
+            };
             description.compressor = compressor(path)?;
             description.file_bytes = path.metadata()?.len();
             return describe_python(arguments, description);

@@ -4,7 +4,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod cache;
+mod convert;
 mod inspect;
+mod progress;
 mod python_tree;
 mod table;
 
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Look into what joblib keeps on disk.
+/// Look into what joblib keeps on disk, and convert it.
 ///
 /// The exit code is 0, 1 after a failure, 2 after a mistake in the arguments.
 #[derive(Debug, Parser)]
@@ -30,6 +32,8 @@ enum Command {
     Cache(cache::Command),
     /// Show what is in a file of ours or of Python's joblib or pickle, without running any of it.
     Inspect(inspect::Arguments),
+    /// Write what is in a file to another one: in another format, or with another compressor.
+    Convert(convert::Arguments),
 }
 
 /// What a subcommand returns: whether all is well, which is the exit code.
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     let (outcome, failure) = match Arguments::parse().command {
         Command::Cache(command) => (cache::run(command), 2),
         Command::Inspect(arguments) => (inspect::run(&arguments), 1),
+        Command::Convert(arguments) => (convert::run(&arguments), 1),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
