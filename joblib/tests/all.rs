@@ -17,6 +17,19 @@ mod errors;
 #[cfg(feature = "cli")]
 #[path = "all/inspect_command.rs"]
 mod inspect_command;
+/// The example that opens models of scikit-learn, run on the files beside it.
+#[cfg(all(feature = "gzip", feature = "threads"))]
+#[path = "../examples/serve_sklearn/main.rs"]
+#[allow(dead_code, reason = "the example's own `main` is not called")]
+mod serve_sklearn;
+
+#[cfg(all(feature = "gzip", feature = "threads"))]
+#[test]
+fn models_of_scikit_learn_say_what_they_said_in_python() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/sklearn");
+    serve_sklearn::serve(folder.as_ref()).unwrap();
+}
+
 /// Loops over cached functions, and models in files, on every backend.
 #[path = "all/together.rs"]
 mod together;

@@ -1,8 +1,10 @@
 """Opens the Python files that `cargo xtask compat` wrote and compares them with what went in.
 
     python_write.py FOLDER
+    python_write.py FOLDER --write [few]
 
-Prints the name of each file that was what it should be, mapped too if it is not compressed.
+Prints the name of each file that was what it should be, mapped too if it is not compressed; or writes
+files with the same value, and prints their names.
 """
 
 import sys
@@ -116,6 +118,34 @@ def check_mapped(path):
             sys.exit(f"{path.name}: {name} is not mapped, or not aligned")
 
 
+def write(folder, few):
+    extensions = {"zlib": "z", "gzip": "gz", "bz2": "bz2", "lzma": "lzma", "xz": "xz", "lz4": "lz4"}
+    probe = folder / "probe"
+    try:
+        joblib.dump(numpy.zeros(2), str(probe))
+    except AttributeError as error:
+        print(f"joblib {joblib.__version__} is too old for numpy {numpy.__version__}: {error}", file=sys.stderr)
+        return
+    finally:
+        probe.unlink(missing_ok=True)
+    for protocol in range(6):
+        for compressor in ("", *extensions):
+            if few and compressor and protocol != 4:
+                continue
+            name = f"{protocol}.pkl" + (f".{extensions[compressor]}" if compressor else "")
+            compress = (compressor, 3) if compressor else 0
+            try:
+                joblib.dump(expected(), str(folder / name), compress=compress, protocol=protocol)
+            except ValueError as error:
+                # Before 0.13 there was no lz4, and some versions want an older one.
+                if compressor != "lz4":
+                    raise
+                (folder / name).unlink(missing_ok=True)
+                print(f"joblib {joblib.__version__}: {error}", file=sys.stderr)
+                continue
+            print(name)
+
+
 def main(folder):
     for path in sorted(folder.glob("*.pkl*")):
         check(path, joblib.load(str(path)))
@@ -125,4 +155,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if "--write" in sys.argv:
+        write(Path(sys.argv[1]), "few" in sys.argv)
+    else:
+        main(Path(sys.argv[1]))

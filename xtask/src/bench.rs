@@ -12,6 +12,8 @@ mod figure;
 #[cfg(feature = "bench")]
 mod files;
 #[cfg(feature = "bench")]
+mod python;
+#[cfg(feature = "bench")]
 mod report;
 #[cfg(feature = "bench")]
 mod sample;
@@ -36,7 +38,8 @@ pub(crate) fn run(args: &[String]) -> Result {
 
 /// Everything that is measured, in the order of the report.
 #[cfg(feature = "bench")]
-const AREAS: &[scenario::Area] = &[files::AREA, scenes::AREA, tasks::AREA, cache::AREA];
+const AREAS: &[scenario::Area] =
+    &[files::AREA, python::AREA, scenes::AREA, tasks::AREA, cache::AREA];
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
@@ -101,6 +104,9 @@ mod tests {
     #[test]
     fn an_unknown_area_is_answered_with_the_known_ones() {
         let error = area("flies").err().unwrap().to_string();
-        assert_eq!(error, "`flies` is neither --quick nor one of files, scenes, tasks, cache");
+        assert_eq!(
+            error,
+            "`flies` is neither --quick nor one of files, python, scenes, tasks, cache"
+        );
     }
 }

@@ -5,6 +5,8 @@ mod matrix;
 #[cfg(feature = "compat")]
 mod native;
 #[cfg(feature = "compat")]
+mod numpy;
+#[cfg(feature = "compat")]
 mod python;
 #[cfg(feature = "compat")]
 mod python_read;
@@ -41,5 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result {
     python_read::run()?;
     let pythons = if full { versions::Python::all()? } else { vec![versions::Python::current()?] };
     python_write::run(&pythons, full)?;
+    python_write::read_theirs(&pythons, full)?;
+    numpy::run()?;
     sklearn::run(full)
 }

@@ -254,7 +254,7 @@ mod tests {
     fn what_is_no_array_of_numbers_is_not() {
         assert_eq!(Gathered::of(&array!["a", "b"]), None);
         assert_eq!(Gathered::of(&array![(1u8, 2u8)]), None);
-        assert_eq!(Gathered::of(&array![[0u8; 3]]), None);
+        assert_eq!(Gathered::of(&Array1::from_elem(1, [0u8; 3])), None);
         assert_eq!(Gathered::of(&vec![1.0]), None);
         #[derive(Serialize)]
         struct Array {

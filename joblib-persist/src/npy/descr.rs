@@ -46,7 +46,7 @@ fn of_code(code: &str) -> Option<ElementType> {
     let element_type = parsed(code)?;
     let is_time = matches!(element_type.kind, 'M' | 'm');
     let unit = time_unit(unit.strip_suffix(']')?)?;
-    is_time.then(|| ElementType { form: Form::Time(unit), ..element_type })
+    is_time.then_some(ElementType { form: Form::Time(unit), ..element_type })
 }
 
 /// `ns`, `25s` or `s/3`.

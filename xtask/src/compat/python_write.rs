@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use joblib_persist::DumpOptions;
+use joblib_persist::value::Value;
+use joblib_persist::{DumpOptions, load};
 use ndarray::{Array0, Array1, Array2, Array3, Axis, ShapeBuilder, Slice};
 use num_complex::Complex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::versions::Python;
 use crate::{Result, workspace};
@@ -24,7 +25,7 @@ const COMPRESSORS: [(&str, &str); 7] = [
 ];
 
 /// A bit of everything; `expected` of `python_write.py` says the same.
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Everything {
     nothing: Option<u8>,
     something: Option<u8>,
@@ -38,7 +39,7 @@ struct Everything {
     texts: Vec<String>,
     bytes: Vec<Bytes>,
     tuples: Tuples,
-    keys: BTreeMap<(i8, Vec<u8>), &'static str>,
+    keys: BTreeMap<(i8, Vec<u8>), String>,
     variants: Vec<Variant>,
     layers: Vec<Layer>,
     long_list: Vec<i64>,
@@ -47,7 +48,7 @@ struct Everything {
 }
 
 /// One array of each type and layout.
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Arrays {
     bool: Array1<bool>,
     u8: Array1<u8>,
@@ -71,6 +72,7 @@ struct Arrays {
 
 type Tuples = ((), (u8,), [u8; 2], [u8; 3], [u8; 4]);
 
+#[derive(Debug, PartialEq)]
 struct Bytes(Vec<u8>);
 
 impl Serialize for Bytes {
@@ -82,7 +84,17 @@ impl Serialize for Bytes {
     }
 }
 
-#[derive(Serialize)]
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let bytes = value.root().as_bytes().map(<[u8]>::to_vec);
+        bytes.map(Bytes).ok_or_else(|| serde::de::Error::custom("no bytes"))
+    }
+}
+
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 enum Variant {
     Unit,
     Newtype(f64),
@@ -90,12 +102,45 @@ enum Variant {
     Struct { width: u8, label: char },
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 struct Layer {
     units: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     weights: Array1<f32>,
+}
+
+/// Lets each Python write the same value with all compressors and protocols, or each of them once,
+/// and reads it typed.
+pub(super) fn read_theirs(pythons: &[Python], full: bool) -> Result {
+    let folder = workspace::target().join("compat/python_read");
+    for python in pythons {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let mut command = python.command("python_write.py");
+        command.arg(&folder).arg("--write").args((!full).then_some("few"));
+        let written = lines(&mut command)?;
+        let mut files = 0;
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let found: Everything = load(&path)?;
+            if found != everything() {
+                return Err(format!("{python}: {} is not what went in", path.display()).into());
+            }
+            files += 1;
+        }
+        if full && written == 0 {
+            println!("{python}: skipped, it cannot write arrays of this numpy");
+            continue;
+        }
+        if files == 0 || files != written {
+            return Err(format!("{python} wrote {written} files, {files} were read").into());
+        }
+        println!("{python}: {files} files of its own read typed");
+    }
+    Ok(())
 }
 
 /// Writes the files, lets Python read and map them, and says what it read.
@@ -108,7 +153,7 @@ pub(super) fn run(pythons: &[Python], full: bool) -> Result {
     let files = write(&folder, full)?;
     for python in pythons {
         let mut command = python.command("python_write.py");
-        let read = read(command.arg(&folder))?;
+        let read = lines(command.arg(&folder))?;
         if read != files {
             return Err(format!("{python} read {read} of {files} files").into());
         }
@@ -133,12 +178,12 @@ fn write(folder: &Path, full: bool) -> Result<usize> {
     Ok(files)
 }
 
-/// How many files the script says that it read.
-fn read(command: &mut Command) -> Result<usize> {
+/// How many files the script says that it read or wrote.
+fn lines(command: &mut Command) -> Result<usize> {
     let output = command.output()?;
     if !output.status.success() {
         eprint!("{}", String::from_utf8_lossy(&output.stderr));
-        return Err("Python read something else than was written to a Python file".into());
+        return Err("Python and we do not read the same from a Python file".into());
     }
     Ok(String::from_utf8(output.stdout)?.lines().count())
 }
@@ -159,7 +204,10 @@ fn everything() -> Everything {
         texts: [0, 1, 2, 10, 20, 4_000, 8_000].map(|n| text.repeat(n)).to_vec(),
         bytes: [0, 1, 255, 256, 70_000].map(|n| Bytes((0..n).map(|i| i as u8).collect())).into(),
         tuples: ((), (1,), [1, 2], [1, 2, 3], [1, 2, 3, 4]),
-        keys: BTreeMap::from([((1, vec![]), "one"), ((-2, vec![1, 2, 3, 4]), "two")]),
+        keys: BTreeMap::from([
+            ((1, vec![]), "one".to_owned()),
+            ((-2, vec![1, 2, 3, 4]), "two".to_owned()),
+        ]),
         variants: vec![
             Variant::Unit,
             Variant::Newtype(1.5),
