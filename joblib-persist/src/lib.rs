@@ -40,11 +40,52 @@
 //!   in it; [`dump`] to `.pkl` or `.joblib` writes what they open. Whatever is in a file, of Python or
 //!   native, loads as a [`value::Value`] where the program has no type for it.
 //!
+//! # Python's files
+//!
+//! [`load`] also opens what Python's joblib since 0.8.4, its `pickle` and numpy wrote, compressed or
+//! not, and [`dump`] writes it: `.pkl`, `.pickle` and `.joblib`, `.npy` and `.npz`, by the
+//! extension ([`FileFormat`]). Nothing in a file is ever called: a class is a name, an object what
+//! it was made from. So a model of scikit-learn is a struct of those attributes that the program
+//! wants, and anything at all is a [`value::Value`], which is written back as what it was:
+//!
+//! ```
+//! use joblib_persist::value::Value;
+//! use joblib_persist::{dump, load};
+//! use ndarray::{Array1, array};
+//! use serde::{Deserialize, Serialize};
+//!
+//! // joblib.dump({"coef_": numpy.array([0.5, -1.0]), "classes_": ["no", "yes"]}, "model.pkl")
+//! # #[derive(Serialize)]
+//! # struct Python { coef_: Array1<f64>, classes_: [&'static str; 2] }
+//! # let folder = tempfile::tempdir()?;
+//! # let (model, other) = (folder.path().join("model.pkl"), folder.path().join("other.pkl"));
+//! # dump(&Python { coef_: array![0.5, -1.0], classes_: ["no", "yes"] }, &model)?;
+//!
+//! #[derive(Deserialize)]
+//! struct Model {
+//!     coef_: Array1<f64>,
+//! }
+//!
+//! let typed: Model = load(&model)?; // for example "model.pkl"; other attributes are passed over
+//! assert_eq!(typed.coef_, array![0.5, -1.0]);
+//!
+//! let value: Value = load(&model)?;
+//! assert_eq!(value.get("classes_[1]").and_then(|class| class.as_str()), Some("yes"));
+//! dump(&value, &other)?; // the same model, for Python
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Elements of an array are converted where nothing can be lost: `float32` loads as `f64`,
+//! big-endian as this machine's. Lists and tuples are sequences, dicts and objects maps, numpy's
+//! scalars numbers; [`value::ValueRef::to`] says it in full. Uncompressed arrays of joblib and in
+//! `.npy` files can be mapped ([`LoadOptions::mmap_mode`]).
+//!
 //! # Limits
 //!
 //! - Values nest at most 128 levels deep, arrays have at most 32 axes; more is an error both ways.
 //! - Two pointers to one value (`Rc`, `Arc`) are written, and load, as two values.
-//! - The element type of an array must be the one in the file: `f64` does not load as `f32`.
+//! - The element type of an array in a native file must be the one in the program: `f32` does not
+//!   load as `f64`.
 //! - Checksums find damage, not forgery: a made-up file can hold wrong values, but never reach
 //!   memory it should not.
 //! - Machines are little-endian.
@@ -56,7 +97,7 @@
 //! `mmap` (default): maps behind [`MappedArray`]; without it such arrays are loaded. `half`: arrays
 //! of `half::f16`. `zlib` and
 //! `gzip` (default), `bz2`, `lzma`, `xz`, `lz4`, `zstd`: compressors, as in
-//! [`joblib_compress`]. `cloud`: [`dump`] and [`load`] also take `s3://`, `gs://`, `az://` and
+//! [`joblib_compress`]. `npz`: numpy's archives of arrays. `cloud`: [`dump`] and [`load`] also take `s3://`, `gs://`, `az://` and
 //! `http(s)://` URLs, streaming; about a hundred crates more, so only where it is wanted.
 
 #![deny(unsafe_code)]

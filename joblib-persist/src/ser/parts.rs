@@ -46,7 +46,8 @@ impl<'a> Parts<'a> {
     /// The number of the part, if the node is to be one at this depth.
     fn number(&mut self, node: Node, depth: u32) -> Option<u64> {
         let nests = || self.arena.item_of(node).is_some_and(|item| item.nodes().next().is_some());
-        if !self.shared.contains(&node) && !(depth >= self.deepest && nests()) {
+        let is_part = self.shared.contains(&node) || (depth >= self.deepest && nests());
+        if !is_part {
             return None;
         }
         let nodes = &mut self.nodes;

@@ -55,12 +55,12 @@ pub(crate) fn serve(folder: &Path) -> Result<(), Box<dyn Error>> {
         let model: Model = load(folder.join(format!("{name}.joblib.gz")))?;
 
         let start = Instant::now();
-        let batches = images.axis_chunks_iter(Axis(0), BATCH);
+        let batches: Vec<_> = images.axis_chunks_iter(Axis(0), BATCH).collect();
         let parts = Parallel::new()
             .n_jobs(-1)
-            .run(batches.map(|batch| delayed(|| model.probabilities(&batch))))?;
+            .run(batches.iter().map(|batch| delayed(|| model.probabilities(batch))))?;
         let took = start.elapsed();
-        let parts: Vec<_> = parts.iter().map(Array2::view).collect();
+        let parts: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let probabilities = ndarray::concatenate(Axis(0), &parts)?;
 
         let off =
