@@ -59,7 +59,7 @@
 //! | lzma | not at all: the format has no parts | no |
 //! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | what `xz -T` or this crate wrote by several |
 //! | zlib | as gzip | no: a stream does not say where it ends |
-//! | zstd | by the library, as `zstd -T` | files of several frames, as `pzstd` writes them; in a frame, blocks refer to those before |
+//! | zstd | in jobs of 1 MiB, above level 5 as `zstd -T` | files of several frames, as `pzstd` writes them; in a frame, blocks refer to those before |
 //!
 //! Threads change neither what is read nor the error. A part of more than 4 MiB is not waited for:
 //! one thread reads it and what follows.

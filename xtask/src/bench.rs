@@ -8,6 +8,8 @@
 #[cfg(feature = "bench")]
 mod cache;
 #[cfg(feature = "bench")]
+mod codecs;
+#[cfg(feature = "bench")]
 mod figure;
 #[cfg(feature = "bench")]
 mod files;
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &[String]) -> Result {
 /// Everything that is measured, in the order of the report.
 #[cfg(feature = "bench")]
 const AREAS: &[scenario::Area] =
-    &[files::AREA, python::AREA, scenes::AREA, tasks::AREA, cache::AREA];
+    &[files::AREA, python::AREA, scenes::AREA, codecs::AREA, tasks::AREA, cache::AREA];
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
@@ -106,7 +108,7 @@ mod tests {
         let error = area("flies").err().unwrap().to_string();
         assert_eq!(
             error,
-            "`flies` is neither --quick nor one of files, python, scenes, tasks, cache"
+            "`flies` is neither --quick nor one of files, python, scenes, codecs, tasks, cache"
         );
     }
 }

@@ -61,12 +61,23 @@ impl Compressor for Zstd {
     }
 }
 
+/// The highest level whose jobs are small: those above look back further than a small job is long.
+const SMALL_JOBS: i32 = 5;
+
+/// Bytes that a thread compresses at a time. The library takes four windows, 8 MiB, whose fresh
+/// memory doubles the work where compression is fast: 40 MB of noisy `f64` at level 3 took one
+/// thread 80 ms, two of them 190 ms of work with large jobs and 100 ms with small ones.
+const JOB: u32 = 1 << 20;
+
 fn compressor(level: i32, threads: usize) -> io::Result<raw::Encoder<'static>> {
     let mut codec = raw::Encoder::new(level)?;
     codec.set_parameter(CParameter::ChecksumFlag(true))?;
     if threads > 1 {
         let threads = threads.min(MOST_THREADS).try_into().expect("few");
         codec.set_parameter(CParameter::NbWorkers(threads))?;
+        if level <= SMALL_JOBS {
+            codec.set_parameter(CParameter::JobSize(JOB))?;
+        }
     }
     Ok(codec)
 }

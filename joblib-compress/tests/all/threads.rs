@@ -263,3 +263,14 @@ fn more_threads_than_can_be_are_as_many_as_can_be() {
         assert!(output == input, "{}", compressor.name());
     }
 }
+
+/// Its blocks know nothing of each other, so that it does not matter who compresses them.
+#[test]
+#[cfg(feature = "lz4")]
+fn lz4_is_the_same_by_any_number_of_threads() {
+    let input = [sample((2 << 20) + 77), noise(1 << 20)].concat();
+    for len in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, input.len()] {
+        let streams = [1, 2, 5].map(|n| write(&joblib_compress::Lz4, &input[..len], n));
+        assert!(streams[0] == streams[1] && streams[0] == streams[2], "{len} bytes");
+    }
+}

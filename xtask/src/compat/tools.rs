@@ -46,6 +46,7 @@ pub(super) const TOOLS: &[Tool] = &[
         read: &["-d"],
         joined: true,
     },
+    Tool { format: "gzip", program: "bgzip", write: &[&["-c"]], read: &["-dc"], joined: true },
     Tool {
         format: "lz4",
         program: "lz4",
@@ -91,6 +92,13 @@ pub(super) const TOOLS: &[Tool] = &[
         program: "zstd",
         write: &[&["-1"], &["-T2"], &["-19", "--long=27"], &["--fast=5", "--no-check"]],
         read: &["-d"],
+        joined: true,
+    },
+    Tool {
+        format: "zstd",
+        program: "pzstd",
+        write: &[&["-q", "-1", "-p2"]],
+        read: &["-q", "-d"],
         joined: true,
     },
 ];
