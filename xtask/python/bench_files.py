@@ -1,6 +1,8 @@
 """One array to a file and back, by others than us."""
 
+import io
 import os
+import pickle
 
 import bench_common
 import joblib
@@ -53,7 +55,44 @@ def dump_zlib(value, path):
     joblib.dump(value, path, compress=("zlib", 3))
 
 
+def open_mapped(folder, count):
+    path = folder / "mapped.pkl"
+    joblib.dump(numpy.zeros(5_000_000), path)
+
+    def open_all():
+        for _ in range(count):
+            joblib.load(path, mmap_mode="r")
+
+    open_all()
+    return bench_common.take(open_all)[1]
+
+
+def dictionary(folder, count, write, read):
+    """Writes to or reads from memory, the second time when it is warm."""
+    entries = {f"key {number}": number for number in range(count)}
+    if read is None:
+        write(entries, io.BytesIO())
+        return bench_common.take(lambda: write(entries, io.BytesIO()))[1]
+    file = io.BytesIO()
+    write(entries, file)
+    read(io.BytesIO(file.getvalue()))
+    return bench_common.take(lambda: read(io.BytesIO(file.getvalue())))[1]
+
+
+def write_pickle(value, file):
+    pickle.dump(value, file, 5)
+
+
 OPERATIONS = {
+    "open-joblib": open_mapped,
+    "dump-dictionary-joblib": lambda folder, size: dictionary(folder, size, joblib.dump, None),
+    "load-dictionary-joblib": lambda folder, size: dictionary(
+        folder, size, joblib.dump, joblib.load
+    ),
+    "dump-dictionary-pickle": lambda folder, size: dictionary(folder, size, write_pickle, None),
+    "load-dictionary-pickle": lambda folder, size: dictionary(
+        folder, size, write_pickle, pickle.load
+    ),
     "make-data": make_data,
     "dump-joblib": lambda folder, size: dump(folder, size, "raw.pkl", joblib.dump),
     "dump-joblib-zlib": lambda folder, size: dump(folder, size, "zlib.pkl", dump_zlib),

@@ -14,6 +14,8 @@ mod figure;
 #[cfg(feature = "bench")]
 mod files;
 #[cfg(feature = "bench")]
+mod items;
+#[cfg(feature = "bench")]
 mod python;
 #[cfg(feature = "bench")]
 mod report;

@@ -20,6 +20,7 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T, output: &mut dyn Output) -
 }
 
 /// Writes the array that a part of a value is.
+#[cfg_attr(not(feature = "npz"), allow(dead_code, reason = "only archives are made of parts"))]
 pub(super) fn write_part(part: ValueRef<'_>, output: &mut dyn Output) -> Result<()> {
     let (origin, is_wrapped) = (Origin::of(&part), &mut false);
     let serializer = ArraySerializer { output, origin, is_wrapped };

@@ -81,6 +81,56 @@ fn killed_by_the_system_the_old_file_stays() {
     assert_eq!(load::<String>(&path).unwrap(), "new");
 }
 
+/// Names the folder on a small disk that a child process fills.
+const DISK: &str = "JOBLIB_TEST_DISK";
+
+/// Not a test of its own: what happens on the small disk of the next one.
+#[test]
+fn child_fills_a_disk() {
+    let Some(folder) = env::var_os(DISK) else { return };
+    let path = Path::new(&folder).join("value.jbl");
+    dump("old", &path).unwrap();
+    for compression in ["none", "gzip:1"] {
+        let options = DumpOptions::new();
+        let options = if compression == "none" { options } else { options.compress(compression) };
+        let error = options.dump(&new_value(), &path).unwrap_err();
+        let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+        let told: Vec<String> = chain.map(ToString::to_string).collect();
+        assert!(told.join(": ").contains("No space left"), "{compression}: {told:?}");
+        assert_eq!(load::<String>(&path).unwrap(), "old", "{compression}");
+        assert_eq!(names(Path::new(&folder)), ["value.jbl"], "{compression}");
+    }
+    // The room is free again.
+    dump(&vec![7u8; 100_000], &path).unwrap();
+    assert_eq!(load::<Vec<u8>>(&path).unwrap().len(), 100_000);
+}
+
+/// The disk is one in memory, which only this process's child sees.
+#[test]
+fn on_a_full_disk_the_old_file_stays_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=256k tmpfs \"$1\" || exit 77; \
+                  exec \"$0\" --exact faults::child_fills_a_disk";
+    for namespaces in ["-m", "-rm"] {
+        let output = Command::new("unshare")
+            .args([namespaces, "sh", "-c", script])
+            .arg(env::current_exe().unwrap())
+            .arg(folder.path())
+            .env(DISK, folder.path())
+            .output();
+        match output.as_ref().map(|output| (output.status.code(), output)) {
+            Ok((Some(0), _)) => return,
+            // How a test program fails; anything else is a system that forbids mounts.
+            Ok((Some(101), output)) => panic!("{}", String::from_utf8_lossy(&output.stdout)),
+            _ => {}
+        }
+    }
+    #[allow(clippy::print_stderr, reason = "that a test did nothing should be seen")]
+    {
+        eprintln!("skipped: this system allows no disk of one's own");
+    }
+}
+
 fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();

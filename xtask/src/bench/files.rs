@@ -1,4 +1,4 @@
-//! One array to a file and back.
+//! One array to a file and back, and many small things.
 
 use std::fs;
 use std::hint::black_box;
@@ -7,6 +7,7 @@ use std::path::Path;
 use joblib_persist::{DumpOptions, LoadOptions};
 use ndarray::Array1;
 
+use super::items;
 use super::sample::Sample;
 use super::scenario::{Area, Scenario, Side, Unit};
 use crate::Result;
@@ -27,16 +28,18 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
         rounds: if quick { rounds.min(3) } else { rounds },
         sides: sides.to_vec(),
     };
-    vec![
+    let arrays = [
         scenario("dump float64, raw", 7, DUMP),
         scenario("load float64, raw", 7, LOAD),
         scenario("dump float64, zlib 3", 3, DUMP_ZLIB),
         scenario("load float64, zlib 3", 3, LOAD_ZLIB),
-    ]
+    ];
+    arrays.into_iter().chain(items::scenarios(quick)).collect()
 }
 
 const DUMP: &[Side] = &[
     Side::ours("ours", "dump"),
+    Side::ours("ours, 2 threads", "dump2"),
     Side::python("joblib", "dump-joblib"),
     Side::python("numpy.save", "dump-numpy"),
     Side::python("fallocate, write", "dump-plain"),
@@ -44,6 +47,7 @@ const DUMP: &[Side] = &[
 
 const LOAD: &[Side] = &[
     Side::ours("ours, verified", "load").after("dump"),
+    Side::ours("ours, verified, 2 threads", "load2").after("dump"),
     Side::ours("ours, unverified", "load-unverified").after("dump"),
     Side::python("joblib", "load-joblib").after("dump-joblib"),
     Side::python("numpy.load", "load-numpy").after("dump-numpy"),
@@ -63,10 +67,12 @@ fn measure(operation: &str, folder: &Path, size: u64) -> Result<Option<Sample>> 
     match operation {
         "dump" => dump(folder, "raw.jbl", &DumpOptions::new()),
         "dump-zlib" => dump(folder, "zlib.jbl", &zlib()),
+        "dump2" => dump(folder, "raw2.jbl", &DumpOptions::new().threads(2)),
+        "load2" => load(folder, "raw.jbl", size, &LoadOptions::new().threads(2)),
         "load" => load(folder, "raw.jbl", size, &LoadOptions::new()),
         "load-unverified" => load(folder, "raw.jbl", size, &LoadOptions::new().verify(false)),
         "load-zlib" => load(folder, "zlib.jbl", size, &LoadOptions::new()),
-        _ => return Ok(None),
+        _ => return items::measure(operation, folder, size),
     }
     .map(Some)
 }
