@@ -27,3 +27,33 @@ pub(super) fn length(data: &[u8]) -> Length {
     }
     Length::Unknown
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last member of every file of `bgzip`: an empty one.
+    const EMPTY: [u8; 28] = [
+        0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 6, 0, b'B', b'C', 2, 0, 27, 0, 3, 0, 0, 0, 0, 0, 0,
+        0, 0, 0,
+    ];
+
+    #[test]
+    fn only_members_of_bgzip_say_how_long_they_are() {
+        assert_eq!(length(&EMPTY), Length::Is(28));
+        for cut in 0..18 {
+            assert_eq!(length(&EMPTY[..cut]), Length::NeedsMore, "{cut}");
+        }
+        let mut plain = EMPTY;
+        plain[3] = 0;
+        assert_eq!(length(&plain), Length::Unknown);
+        let mut other = EMPTY;
+        other[13] = b'D';
+        assert_eq!(length(&other), Length::Unknown);
+        let mut too_long = EMPTY;
+        too_long[14] = 3;
+        assert_eq!(length(&too_long), Length::Unknown);
+        let behind = [&EMPTY[..10], &[10, 0, b'X', b'Y', 0, 0], &EMPTY[12..]].concat();
+        assert_eq!(length(&behind), Length::Is(28));
+    }
+}
