@@ -1,39 +1,30 @@
-//! A store of one's own in forty lines: all entries in one flat folder, opened as `flat://PATH`.
+//! A store of one's own: all entries in one flat folder, opened as `flat://PATH`.
 //!
 //! `cargo run -p joblib-memory --example own_store`; `tests/all/conformance.rs` runs the suite on it.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::{fs, io};
+use std::{fs, sync::Arc};
 
 use joblib_memory::{
     CallId, Claim, EntryInfo, Error, Function, Memory, Result, Store, Stored, WriteEntry, hash,
     register_store,
 };
 
-/// Each entry is a file: a line with code, arguments and the length of what follows it, which is the
-/// path of the function; then the entry's bytes.
+/// Each entry is a file: its key, a line feed, its bytes.
 #[derive(Debug)]
 pub(crate) struct FlatStore(pub(crate) PathBuf);
 
 impl FlatStore {
     fn path(&self, id: &CallId) -> PathBuf {
-        let key = hash(&(id.function.path(), id.code.to_string(), id.arguments.to_string()));
-        self.0.join(format!("{}.entry", key.expect("text has a digest")))
-    }
-
-    fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let files = fs::read_dir(&self.0)?.map(|file| file.map(|file| file.path()));
-        let entry = |path: &PathBuf| path.extension().is_some_and(|end| end == "entry");
-        Ok(files.collect::<io::Result<Vec<_>>>()?.into_iter().filter(entry).collect())
+        self.0.join(format!("{}.entry", hash(&id.to_key()).expect("text has a digest")))
     }
 }
 
 impl Store for FlatStore {
     fn get(&self, id: &CallId) -> Result<Option<Stored>> {
-        let Some(bytes) = found(fs::read(self.path(id)))? else { return Ok(None) };
-        Ok(split(&bytes).map(|(_, entry)| Stored::Bytes(entry.into())))
+        let file = found(fs::read(self.path(id)))?;
+        Ok(file.and_then(|file| Some(Stored::Bytes(split(&file)?.1.into()))))
     }
 
     fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
@@ -42,26 +33,27 @@ impl Store for FlatStore {
 
     fn put_if_absent(&self, id: &CallId, write: &mut WriteEntry<'_>) -> Result<bool> {
         let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(failed)?;
-        let path = id.function.path();
-        write!(file, "{} {} {}\n{path}", id.code, id.arguments, path.len()).map_err(failed)?;
-        write(&mut file).map_err(failed)?;
+        writeln!(file, "{}", id.to_key()).and_then(|()| write(&mut file)).map_err(failed)?;
         match file.persist_noclobber(self.path(id)) {
-            Ok(_) => Ok(true),
             Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(failed(error.error)),
+            put => put.map(|_| true).map_err(|error| failed(error.error)),
         }
     }
 
     fn list(&self, function: Option<&Function>) -> Result<Vec<EntryInfo>> {
         let mut entries = Vec::new();
-        for path in self.files().map_err(failed)? {
-            let Some(bytes) = found(fs::read(&path))? else { continue };
-            let Some((id, entry)) = split(&bytes) else { continue };
+        for file in fs::read_dir(&self.0).map_err(failed)? {
+            let path = file.map_err(failed)?.path();
+            let Some(file) = found(fs::read(&path))? else { continue };
             let time = found(fs::metadata(&path))?.and_then(|metadata| metadata.modified().ok());
-            if function.is_none_or(|function| *function == id.function) {
-                entries.push(EntryInfo::new(id, entry.len() as u64).stored(time).used(time));
-            }
+            let known = path.extension().is_some_and(|end| end == "entry").then(|| split(&file));
+            entries.extend(
+                known.flatten().map(|(id, bytes)| {
+                    EntryInfo::new(id, bytes.len() as u64).stored(time).used(time)
+                }),
+            );
         }
+        entries.retain(|entry| function.is_none_or(|function| *function == entry.id.function));
         Ok(entries)
     }
 
@@ -81,12 +73,7 @@ impl Store for FlatStore {
 /// The call and the bytes in a file; nothing if it is none of ours.
 fn split(file: &[u8]) -> Option<(CallId, &[u8])> {
     let end = file.iter().position(|byte| *byte == b'\n')?;
-    let mut words = std::str::from_utf8(&file[..end]).ok()?.split(' ');
-    let (code, arguments) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    let length: usize = words.next()?.parse().ok()?;
-    let (path, entry) = file[end + 1..].split_at_checked(length)?;
-    let function = Function::new(std::str::from_utf8(path).ok()?);
-    Some((CallId { function, code, arguments }, entry))
+    Some((CallId::from_key(std::str::from_utf8(&file[..end]).ok()?)?, &file[end + 1..]))
 }
 
 fn found<T>(outcome: io::Result<T>) -> Result<Option<T>> {

@@ -96,7 +96,7 @@ impl Sketch {
     }
 
     fn count(&self) -> u64 {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |count, length| count.saturating_mul(*length))
     }
 
     /// The positions of the samples: all, or some spread evenly.
@@ -132,7 +132,7 @@ impl Sketch {
         if self.cells.is_empty() {
             elements = Some((samples.1, samples.1));
         } else if let Some(found) = self.changed(old) {
-            elements = Some((found.len() as u64, found.len() as u64 * self.block));
+            elements = Some((found.len() as u64, (found.len() as u64).saturating_mul(self.block)));
             if self.block == 1 {
                 changes = found;
             }
@@ -150,7 +150,9 @@ impl Sketch {
 
     /// Position, old and new value of every pair that differs, if they are few enough.
     fn changed(&self, old: &Self) -> Option<Vec<(u64, u64, u64)>> {
-        if self.cells.len() != old.cells.len() || self.block != old.block {
+        // Whatever a stored sketch claims to be.
+        let lengths = [&self.cells, &old.cells].map(Vec::len);
+        if lengths != [3 * ROWS * CELLS_OF_ROW; 2] || self.block != old.block {
             return None;
         }
         let cells = self.cells.iter().zip(&old.cells).map(|(new, old)| new ^ old).collect();
@@ -346,6 +348,20 @@ mod tests {
         let found = sketch(&new).difference(&sketch(&old)).unwrap();
         assert_eq!(found.elements, Some((2, 2 * 300_000_u64.div_ceil(BLOCKS))));
         assert_eq!(sketch(&old).difference(&sketch(&old[1..])), None);
+    }
+
+    #[test]
+    fn sketches_that_nobody_made_are_not_compared() {
+        let whole = sketch(&[1.0; 100]);
+        let mut short = sketch(&[2.0; 100]);
+        short.cells.truncate(3);
+        assert_eq!(short.difference(&short.clone()).unwrap().elements, None);
+        assert_eq!(whole.difference(&short).unwrap().elements, None);
+        let mut huge = whole.clone();
+        huge.shape = vec![u64::MAX, u64::MAX];
+        huge.block = u64::MAX;
+        let other = Sketch { cells: sketch(&[3.0; 100]).cells, ..huge.clone() };
+        huge.difference(&other).unwrap();
     }
 
     #[test]

@@ -22,11 +22,12 @@ pub(super) struct Server(Child);
 
 impl Server {
     /// Starts it and waits until it listens. What it prints goes to a file below `target`.
-    pub(super) fn start(mut command: Command, name: &str, port: u16) -> Result<Self> {
+    pub(super) fn start(command: Command, name: &str, port: u16) -> Result<Self> {
         let folder = workspace::target().join("servers");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{name}.log"));
         let log = File::create(&path)?;
+        let mut command = dying_with_us(command);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&folder);
         let child = command.spawn().map_err(|error| format!("{name} cannot be run: {error}"))?;
         let mut server = Self(child);
@@ -50,6 +51,18 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The same command, ended by the system when we are, however that happens; where there is no
+/// `setpriv` it is ended by our `Drop` alone.
+fn dying_with_us(command: Command) -> Command {
+    let setpriv = "setpriv";
+    if !Command::new(setpriv).arg("--version").output().is_ok_and(|found| found.status.success()) {
+        return command;
+    }
+    let mut wrapped = Command::new(setpriv);
+    wrapped.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program()).args(command.get_args());
+    wrapped
 }
 
 /// Runs a command to its end and says whether that was good; kills it after `limit`.
