@@ -136,6 +136,7 @@ fn objects_stay_what_they_are() {
             text.split_once('\n').unwrap().1.to_owned()
         };
         assert_eq!(text("b.pkl"), text(&from), "{name}");
+        assert_eq!(text("a.jbl.gz"), text(&from), "{name}");
     }
 }
 

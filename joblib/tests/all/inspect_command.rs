@@ -124,3 +124,19 @@ fn mistakes_in_arguments_are_told_apart() {
     }
     assert!(succeed(&["inspect", "--help"], folder.path()).contains("Examples:"));
 }
+
+/// As `joblib inspect … | head -1` does.
+#[cfg(unix)]
+#[test]
+fn who_reads_only_the_beginning_is_not_told_of_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts: Vec<String> = (0..100_000).map(|i| format!("text number {i}")).collect();
+    joblib::dump(&texts, folder.path().join("a.pkl")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_joblib"));
+    command.args(["inspect", "a.pkl", "--full"]).current_dir(folder.path());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
+}

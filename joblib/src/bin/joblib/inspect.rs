@@ -15,8 +15,24 @@ use crate::python_tree::{self, Listing};
 /// Levels that are shown unless told otherwise, or asked for at most: no stack is endless.
 const DEPTH: u32 = 128;
 
-/// How a native file names what was a Python value.
-const PYTHON_VALUE: &str = "$joblib_persist::Value";
+/// How a native file names a Python value that it holds as a pickle.
+const PICKLED: &str = "$joblib_persist::Value";
+
+/// How a native file names what only Python has.
+const PYTHON: [&str; 12] = [
+    "Value::Array",
+    "Value::BigInt",
+    "Value::ByteArray",
+    "Value::Call",
+    "Value::Complex",
+    "Value::ElementType",
+    "Value::FrozenSet",
+    "Value::Global",
+    "Value::New",
+    "Value::Scalar",
+    "Value::Set",
+    "Value::WideText",
+];
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -40,9 +56,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let description = describe(arguments)?;
     if arguments.json {
-        println!("{:#}", serde_json::to_value(&description)?);
+        crate::print(format_args!("{:#}", serde_json::to_value(&description)?))?;
     } else {
-        println!("{description}");
+        crate::print(format_args!("{description}"))?;
     }
     Ok(true)
 }
@@ -66,13 +82,21 @@ fn describe(arguments: &Arguments) -> Result<Description, Box<dyn std::error::Er
         }
         Err(error) => return Err(error.into()),
     };
-    match &native.values[..] {
-        [Item { type_name, .. }] if type_name == PYTHON_VALUE => {
+    // Whatever the depth that is shown.
+    match &InspectOptions::new().inspect(path)?.values[..] {
+        [item] if is_python(item) => {
             native.format.push_str(", a Python value");
             describe_python(arguments, native)
         }
         _ => Ok(native),
     }
+}
+
+/// Whether there is something in it that is better shown as Python has it.
+fn is_python(item: &Item) -> bool {
+    item.type_name == PICKLED
+        || PYTHON.contains(&&*item.type_name)
+        || item.items.iter().any(is_python)
 }
 
 fn describe_python(

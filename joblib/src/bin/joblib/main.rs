@@ -11,6 +11,7 @@ mod python_tree;
 mod table;
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +54,14 @@ fn main() -> ExitCode {
             eprintln!("joblib: {}", chain(&*error));
             ExitCode::from(failure)
         }
+    }
+}
+
+/// Prints a line or more. Who reads only the first ones, as `head` does, has not made a mistake.
+fn print(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
 }
 
