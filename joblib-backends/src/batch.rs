@@ -91,6 +91,9 @@ pub enum Failure {
     },
     /// The task took longer than its [limit](Batch::time_limit), and was stopped.
     TimedOut {
+        /// The process id of the worker that was killed for it; `None` if it ran on a thread, whose
+        /// end was waited for.
+        worker: Option<u32>,
         /// How long it had been running.
         after: Duration,
     },

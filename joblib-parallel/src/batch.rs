@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use joblib_backends::{CallId, Failure, Frame, Payload, Target};
 
+use crate::Task;
+use crate::batching::{Batching, Resized};
 use crate::clock::Start;
 use crate::context;
 use crate::panics::{attempt, drop_quietly};
@@ -11,7 +13,6 @@ use crate::runs::Run;
 use crate::scope::Work;
 use crate::trace::{Bar, Ending, Recorder, Span, measured};
 use crate::watch::{Outcome, Rules, Verdict};
-use crate::{Task, batching::Batching};
 
 /// How often a batch may come back without having been begun. A backend whose workers die before
 /// their first task would otherwise keep the call busy for ever.
@@ -35,6 +36,8 @@ pub(crate) trait Sink<T: Task>: Send {
     fn failure(&self, task: usize, failure: Failure);
     /// Tasks that were not begun, to be submitted again.
     fn returned(&self, tasks: Tasks<T>);
+    /// Batches have another size from now on.
+    fn resized(&self, _: Resized) {}
     /// The last word: `tasks` have been answered.
     fn ended(&self, tasks: usize);
 }
@@ -194,7 +197,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         self.rest(position, tasks);
         let ran = position - first;
         if let Some(start) = start {
-            self.sink.batching().observe(ran, start.elapsed());
+            self.learn(ran, start.elapsed());
         }
         ran
     }
@@ -251,7 +254,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         self.rest(position, tasks);
         let ran = position - first;
         if let Some(start) = start {
-            self.sink.batching().observe(ran, start.elapsed());
+            self.learn(ran, start.elapsed());
         }
         ran - again
     }
@@ -342,9 +345,16 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             self.give_back(returned);
         }
         if let Some(submitted) = self.submitted.filter(|_| answered == count) {
-            self.sink.batching().observe(count, submitted.elapsed());
+            self.learn(count, submitted.elapsed());
         }
         self.sink.ended(answered);
+    }
+
+    /// Has the size of the next batches learn from this one.
+    fn learn(&self, tasks: usize, elapsed: Duration) {
+        if let Some(size) = self.sink.batching().observe(tasks, elapsed) {
+            self.sink.resized(Resized { from: tasks, to: size, because: elapsed });
+        }
     }
 
     fn give_back(&self, run: Run<T>) {
@@ -375,6 +385,9 @@ fn last_of(failure: &Failure) -> Option<Span> {
     match failure {
         Failure::WorkerDied { worker, after, peak_memory, .. } => {
             Some(Span::of_the_dead(*worker, after.as_nanos() as u64, *peak_memory))
+        }
+        Failure::TimedOut { worker: Some(worker), after } => {
+            Some(Span::of_the_dead(*worker, after.as_nanos() as u64, 0))
         }
         _ => None,
     }

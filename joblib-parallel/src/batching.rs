@@ -17,6 +17,15 @@ const ON_PROCESSES: Duration = Duration::from_millis(2);
 /// Bounds what a batch of tasks that take no time may hold in memory.
 const LARGEST: usize = 1 << 14;
 
+/// That batches have another size from now on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resized {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// How long a batch of the old size took.
+    pub(crate) because: Duration,
+}
+
 /// The number of tasks for the next batch: fixed, or found by measuring.
 #[derive(Debug)]
 pub(crate) struct Batching {
@@ -38,13 +47,15 @@ impl Batching {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// Learns from a batch of `tasks` that took `elapsed`.
-    pub(crate) fn observe(&self, tasks: usize, elapsed: Duration) {
-        let Some(target) = self.target.filter(|_| tasks > 0) else { return };
+    /// Learns from a batch of `tasks` that took `elapsed`; says what the size is now, if it changed.
+    pub(crate) fn observe(&self, tasks: usize, elapsed: Duration) -> Option<usize> {
+        let target = self.target.filter(|_| tasks > 0)?;
         let better = adapt(tasks, elapsed, target);
         // Only batches of the current size count, and only the first of them changes it: those
         // already under way know nothing new.
-        let _ = self.size.compare_exchange(tasks, better, Ordering::Relaxed, Ordering::Relaxed);
+        let changed =
+            self.size.compare_exchange(tasks, better, Ordering::Relaxed, Ordering::Relaxed);
+        (better != tasks && changed.is_ok()).then_some(better)
     }
 
     /// The clock of a batch that begins now; `None` if nothing is to be learnt from it.
@@ -101,9 +112,10 @@ mod tests {
     #[test]
     fn only_a_batch_of_the_current_size_counts() {
         let batching = Batching::new(None, true);
-        batching.observe(1, Duration::ZERO);
-        batching.observe(2, Duration::ZERO);
-        batching.observe(1, Duration::ZERO);
+        assert_eq!(batching.observe(1, Duration::ZERO), Some(2));
+        assert_eq!(batching.observe(2, Duration::ZERO), Some(4));
+        assert_eq!(batching.observe(1, Duration::ZERO), None);
+        assert_eq!(batching.observe(4, ON_THREADS), None);
         assert_eq!(batching.size(), 4);
     }
 

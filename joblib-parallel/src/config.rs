@@ -95,6 +95,10 @@ impl Settings {
             backend: set("JOBLIB_BACKEND").map(BackendChoice::from),
             n_jobs: number::<i32>("JOBLIB_N_JOBS", set("JOBLIB_N_JOBS"))?.map(NJobs::from),
             verbose: number("JOBLIB_VERBOSE", set("JOBLIB_VERBOSE"))?,
+            workers: WorkerWishes {
+                temp_folder: set("JOBLIB_TEMP_FOLDER").map(PathBuf::from),
+                ..WorkerWishes::default()
+            },
             ..Self::default()
         })
     }
@@ -118,7 +122,8 @@ fn number<N: std::str::FromStr>(
 /// Settings for every parallel call inside a region of code, on this thread.
 ///
 /// An argument of the call itself goes before the innermost region that sets it, that before the
-/// outer ones, these before the environment (`JOBLIB_BACKEND`, `JOBLIB_N_JOBS`, `JOBLIB_VERBOSE`). As
+/// outer ones, these before the environment (`JOBLIB_BACKEND`, `JOBLIB_N_JOBS`,
+/// `JOBLIB_TEMP_FOLDER`, `JOBLIB_VERBOSE`). As
 /// `joblib.parallel_config` (joblib 1.5), but the region is the closure given to
 /// [`scope`](Self::scope), nothing changes before. Tasks that run on other threads or in other
 /// processes do not see it: what they start obeys the rules for nested calls, see
@@ -223,6 +228,13 @@ mod tests {
         let settings = environment(" -2").unwrap();
         assert_eq!(settings.n_jobs, Some(NJobs::from(-2)));
         assert!(settings.backend.is_none() && settings.verbose.is_none());
+    }
+
+    #[test]
+    fn the_environment_says_where_arrays_lie() {
+        let set = |name| (name == "JOBLIB_TEMP_FOLDER").then(|| "/scratch".to_owned());
+        let settings = Settings::from_environment(set).unwrap();
+        assert_eq!(settings.workers.temp_folder, Some(PathBuf::from("/scratch")));
     }
 
     #[test]

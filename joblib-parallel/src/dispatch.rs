@@ -12,7 +12,7 @@ use joblib_backends::{CallId, Failure};
 
 use crate::Task;
 use crate::batch::{Sink, TaskBatch, Tasks};
-use crate::batching::Batching;
+use crate::batching::{Batching, Resized};
 use crate::clock::Deadline;
 use crate::collect::{Collected, Ended};
 use crate::context::Nesting;
@@ -329,6 +329,12 @@ where
 
     fn returned(&self, tasks: Tasks<T>) {
         lock(&self.call.returned).push(tasks);
+    }
+
+    fn resized(&self, resized: Resized) {
+        if let Some(progress) = self.call.progress {
+            progress.resized(resized);
+        }
     }
 
     fn ended(&self, tasks: usize) {

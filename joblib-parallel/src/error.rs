@@ -195,8 +195,14 @@ impl fmt::Display for TaskError {
                     mebibytes => write!(f, ", with at most {mebibytes} MiB of memory"),
                 }
             }
-            Failure::TimedOut { after } => {
-                write!(f, "took too long: it ended after {}", Rounded(*after))
+            Failure::TimedOut { worker, after } => {
+                let after = Rounded(*after);
+                match worker {
+                    Some(worker) => {
+                        write!(f, "took too long: worker process {worker} was killed after {after}")
+                    }
+                    None => write!(f, "took too long: it ended after {after}"),
+                }
             }
             Failure::NotRun => f.write_str("the backend kept handing it back without running it"),
             Failure::Lost => f.write_str("the backend dropped it without an answer"),

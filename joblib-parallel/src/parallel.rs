@@ -132,8 +132,8 @@ impl Parallel {
     }
 
     /// How much is printed: 0, the default, nothing; from 1 on lines with the number of tasks done,
-    /// the more often the higher, above 10 at every batch. As joblib 1.5: to the standard error below
-    /// 50, else to the standard output.
+    /// the more often the higher, above 10 at every batch, and from 10 on when the size of batches
+    /// changes. As joblib 1.5: to the standard error below 50, else to the standard output.
     pub fn verbose(mut self, verbose: u32) -> Self {
         self.settings.verbose = Some(verbose);
         self
@@ -227,7 +227,7 @@ impl Parallel {
         self
     }
 
-    /// A folder on whose disk such arrays lie. Default: in memory.
+    /// A folder on whose disk such arrays lie. Default: that of `JOBLIB_TEMP_FOLDER`, else in memory.
     pub fn temp_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.settings.workers.temp_folder = Some(folder.into());
         self

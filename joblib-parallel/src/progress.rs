@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::batching::Resized;
 use crate::clock::Start;
 use crate::hook::{Hook, ProgressUpdate};
 
@@ -88,6 +89,13 @@ impl Progress {
             }
         } else if is_due_at_end(verbose, before..done, dispatched, pre_dispatch) {
             self.say(&ending(done, dispatched, total, self.elapsed()));
+        }
+    }
+
+    /// Batches have another size from now on.
+    pub(crate) fn resized(&self, resized: Resized) {
+        if self.outline.verbose >= EVERY_COMPLETION {
+            self.say(&resizing(resized));
         }
     }
 
@@ -176,6 +184,12 @@ fn running(done: usize, total: Option<usize>, elapsed: Duration) -> String {
     }
 }
 
+fn resizing(Resized { from, to, because }: Resized) -> String {
+    let why = if to > from { "fast" } else { "slow" };
+    let seconds = because.as_secs_f64();
+    format!("Batch computation too {why} ({seconds:.6}s.) Setting batch_size={to}.")
+}
+
 fn ending(done: usize, dispatched: usize, total: Option<usize>, elapsed: Duration) -> String {
     let width = width(total);
     let per_task = elapsed.as_secs_f64() / done.max(1) as f64;
@@ -205,6 +219,14 @@ mod tests {
     fn lines_are_joblibs() {
         assert_eq!(running(14, None, TENTH), "Done  14 tasks      | elapsed:    0.1s");
         assert_eq!(running(14, Some(20), TENTH), "Done 14 out of 20 | elapsed:    0.1s");
+        assert_eq!(
+            resizing(Resized { from: 4, to: 8, because: TENTH }),
+            "Batch computation too fast (0.100000s.) Setting batch_size=8."
+        );
+        assert_eq!(
+            resizing(Resized { from: 4, to: 2, because: TENTH }),
+            "Batch computation too slow (0.100000s.) Setting batch_size=2."
+        );
         assert_eq!(
             ending(1, 20, None, Duration::from_millis(26)),
             "Done   1 out of  20 | elapsed:    0.0s remaining:    0.5s"

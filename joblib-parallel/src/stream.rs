@@ -11,7 +11,7 @@ use std::time::Duration;
 use joblib_backends::{Backend, CallId, Failure};
 
 use crate::batch::{Sink, TaskBatch, Tasks};
-use crate::batching::Batching;
+use crate::batching::{Batching, Resized};
 use crate::clock::Deadline;
 use crate::context::Nesting;
 use crate::dispatch::Dispatch;
@@ -251,6 +251,12 @@ impl<T: Task> Sink<T> for Post<T> {
 
     fn returned(&self, tasks: Tasks<T>) {
         self.send(Message::Returned(tasks));
+    }
+
+    fn resized(&self, resized: Resized) {
+        if let Some(progress) = &self.shared.progress {
+            progress.resized(resized);
+        }
     }
 
     fn ended(&self, tasks: usize) {

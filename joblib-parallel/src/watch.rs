@@ -176,7 +176,7 @@ impl<R> Rules<R> {
             Ok(output) => match self.late(start) {
                 Some(after) => {
                     drop_quietly(output);
-                    Failure::TimedOut { after }
+                    Failure::TimedOut { worker: None, after }
                 }
                 None => return self.keep(output, spare, number),
             },
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
     use crate::delayed;
 
-    const DIED: Failure = Failure::TimedOut { after: Duration::ZERO };
+    const DIED: Failure = Failure::TimedOut { worker: None, after: Duration::ZERO };
 
     fn rules<R>(retries: impl Into<Retries>) -> Rules<R> {
         Watch { retries: retries.into(), timeout: None }.into()

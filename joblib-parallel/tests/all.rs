@@ -15,6 +15,9 @@ mod graph;
 /// Whatever a backend does with a batch, the call ends and says the truth.
 #[path = "all/misbehaviour.rs"]
 mod misbehaviour;
+/// Fast and slow tasks that succeed, fail or succeed in the end, on every backend.
+#[path = "all/mix.rs"]
+mod mix;
 /// Parallel calls made by tasks.
 #[cfg(feature = "threads")]
 #[path = "all/nested.rs"]
@@ -37,6 +40,9 @@ mod run;
 #[cfg(feature = "threads")]
 #[path = "all/settings.rs"]
 mod settings;
+/// Variables of whoever runs the tests.
+#[path = "all/shield.rs"]
+mod shield;
 /// Results one by one.
 #[path = "all/stream.rs"]
 mod stream;

@@ -22,6 +22,7 @@ fn child(test: &str, variables: &[(&str, &str)], body: fn()) -> Option<Output> {
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env_remove("JOBLIB_BACKEND")
         .env_remove("JOBLIB_N_JOBS")
+        .env_remove("JOBLIB_TEMP_FOLDER")
         .env_remove("JOBLIB_VERBOSE")
         .envs(variables.iter().copied())
         .env(CHILD, test)

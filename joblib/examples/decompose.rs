@@ -6,14 +6,13 @@
 
 #![allow(clippy::print_stdout, reason = "that is how an example talks")]
 
+#[path = "support/speedup.rs"]
+mod speedup;
+
 use std::error::Error;
-use std::time::{Duration, Instant};
 
 use joblib::prelude::*;
 use ndarray::Array2;
-
-/// A value, and how long it took.
-type Timed<T> = Result<(T, Duration), Box<dyn Error>>;
 
 const MATRICES: usize = 48;
 const SIZE: usize = 90;
@@ -75,21 +74,10 @@ fn largest(seed: usize) -> f64 {
     values[0]
 }
 
-fn all(parallel: &Parallel) -> Timed<Vec<f64>> {
-    let start = Instant::now();
-    let values = parallel.run((0..MATRICES).map(|seed| delayed!(largest(seed))))?;
-    Ok((values, start.elapsed()))
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
-    let (reference, alone) = all(&Parallel::new().n_jobs(1))?;
-    println!("the largest eigenvalue of the first matrix: {:.6}", reference[0]);
-    println!("one worker:             {alone:>8.3?}");
-    for backend in ["threads", "processes"] {
-        let (again, took) = all(&Parallel::new().n_jobs(2).backend(backend))?;
-        assert_eq!(again, reference);
-        let faster = alone.as_secs_f64() / took.as_secs_f64();
-        println!("2 workers, {backend:<12} {took:>8.3?}, {faster:.2} times as fast");
-    }
+    let values = speedup::compare(|parallel| {
+        parallel.run((0..MATRICES).map(|seed| delayed!(largest(seed))))
+    })?;
+    println!("the largest eigenvalue of the first matrix: {:.6}", values[0]);
     Ok(())
 }

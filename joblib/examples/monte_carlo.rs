@@ -5,13 +5,12 @@
 
 #![allow(clippy::print_stdout, reason = "that is how an example talks")]
 
+#[path = "support/speedup.rs"]
+mod speedup;
+
 use std::error::Error;
-use std::time::{Duration, Instant};
 
 use joblib::prelude::*;
-
-/// A value, and how long it took.
-type Timed<T> = Result<(T, Duration), Box<dyn Error>>;
 
 const TASKS: u64 = 200;
 const DARTS: u64 = 1_000_000;
@@ -30,23 +29,13 @@ fn hits(seed: u64, darts: u64) -> u64 {
     (0..darts).filter(|_| uniform().powi(2) + uniform().powi(2) < 1.0).count() as u64
 }
 
-fn pi(parallel: &Parallel) -> Timed<f64> {
-    let start = Instant::now();
+fn pi(parallel: &Parallel) -> Result<f64, joblib::parallel::Error> {
     let add = fold!(|| 0, |sum: u64, hits: u64| sum + hits, |left: u64, right: u64| left + right);
     let hits = parallel.reduce((0..TASKS).map(|seed| delayed!(hits(seed, DARTS))), add)?;
-    Ok((4.0 * hits as f64 / (TASKS * DARTS) as f64, start.elapsed()))
+    Ok(4.0 * hits as f64 / (TASKS * DARTS) as f64)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (reference, alone) = pi(&Parallel::new().n_jobs(1))?;
-    println!("π ≈ {reference:.5}");
-    println!("one worker:             {alone:>8.3?}");
-    for backend in ["threads", "processes"] {
-        let two = Parallel::new().n_jobs(2).backend(backend);
-        let (again, took) = pi(&two)?;
-        assert_eq!(again, reference);
-        let faster = alone.as_secs_f64() / took.as_secs_f64();
-        println!("2 workers, {backend:<12} {took:>8.3?}, {faster:.2} times as fast");
-    }
+    println!("π ≈ {:.5}", speedup::compare(pi)?);
     Ok(())
 }

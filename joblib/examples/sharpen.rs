@@ -6,17 +6,16 @@
 
 #![allow(clippy::print_stdout, reason = "that is how an example talks")]
 
+#[path = "support/speedup.rs"]
+mod speedup;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
-use std::time::{Duration, Instant};
 
 use joblib::compress::{DecodeOptions, Registry};
 use joblib::prelude::*;
 use ndarray::Array2;
-
-/// A value, and how long it took.
-type Timed<T> = Result<(T, Duration), Box<dyn Error>>;
 
 const POSTERS: usize = 24;
 const SIZE: usize = 320;
@@ -59,23 +58,12 @@ fn digits() -> Result<Vec<Vec<f32>>, Box<dyn Error>> {
     Ok(text.lines().map(pixels).collect::<Result<_, std::num::ParseFloatError>>()?)
 }
 
-fn all(parallel: &Parallel, posters: &[Array2<f32>]) -> Timed<Vec<Array2<f32>>> {
-    let start = Instant::now();
-    let sharpened = parallel.run(posters.iter().map(|poster| delayed!(sharpen(poster))))?;
-    Ok((sharpened, start.elapsed()))
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let digits = digits()?;
     let posters: Vec<_> = (0..POSTERS).map(|seed| poster(&digits, seed)).collect();
-    let (reference, alone) = all(&Parallel::new().n_jobs(1), &posters)?;
-    println!("{POSTERS} posters of {SIZE} × {SIZE} pixels");
-    println!("one worker:             {alone:>8.3?}");
-    for backend in ["threads", "processes"] {
-        let (again, took) = all(&Parallel::new().n_jobs(2).backend(backend), &posters)?;
-        assert!(again == reference);
-        let faster = alone.as_secs_f64() / took.as_secs_f64();
-        println!("2 workers, {backend:<12} {took:>8.3?}, {faster:.2} times as fast");
-    }
+    let sharpened = speedup::compare(|parallel| {
+        parallel.run(posters.iter().map(|poster| delayed!(sharpen(poster))))
+    })?;
+    println!("sharpened {} posters of {SIZE} × {SIZE} pixels", sharpened.len());
     Ok(())
 }

@@ -10,6 +10,8 @@ mod cache;
 #[cfg(feature = "bench")]
 mod codecs;
 #[cfg(feature = "bench")]
+mod curves;
+#[cfg(feature = "bench")]
 mod figure;
 #[cfg(feature = "bench")]
 mod files;
@@ -88,6 +90,7 @@ fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
         if area.name == scenes::AREA.name {
             timeline::draw(&mut workshop, &(area.scenarios)(quick), quick)?;
         }
+        curves::draw(&results, quick)?;
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ pub fn stops_a_task_at_its_limit(backend: Arc<dyn Backend>) {
     let batch = ledger.submit_with(&*backend, acts, Extras { limit, ..Extras::default() });
     let answers = ledger.settle_batch(batch);
     assert_eq!(answers[0], Ok(1u32.to_le_bytes().to_vec()));
-    let Err(Failure::TimedOut { after }) = answers[1] else { panic!("{answers:?}") };
+    let Err(Failure::TimedOut { after, .. }) = answers[1] else { panic!("{answers:?}") };
     assert!(Some(after) >= limit);
     assert_eq!(answers[2], Err(Failure::NotRun));
     assert_works(&*backend);

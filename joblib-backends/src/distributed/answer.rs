@@ -100,7 +100,7 @@ impl<'a> Answer<'a> {
     fn failure(&self) -> Failure {
         let after = self.after;
         if self.status == Status::TimedOut {
-            return Failure::TimedOut { after };
+            return Failure::TimedOut { worker: Some(self.worker), after };
         }
         let raw = if self.code < 0 { -self.code } else { self.code << 8 };
         let status = describe(ExitStatus::from_raw(raw));

@@ -428,7 +428,9 @@ impl Flight {
             let after = sys::monotonic().saturating_sub(activity.since);
             let worker = process.id();
             let failure = match (end, self.limit) {
-                (End::TimedOut, Some(limit)) if after >= limit => Failure::TimedOut { after },
+                (End::TimedOut, Some(limit)) if after >= limit => {
+                    Failure::TimedOut { worker: Some(worker), after }
+                }
                 // It began when the one before, which was late, had just ended after all.
                 (End::TimedOut, _) => Failure::NotRun,
                 _ => {

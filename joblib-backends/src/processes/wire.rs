@@ -248,6 +248,7 @@ mod tests {
                 after: Duration::from_millis(3),
                 peak_memory: 1 << 33,
             },
+            Failure::TimedOut { worker: Some(1), after: Duration::from_millis(3) },
             Failure::NotRun,
             Failure::Lost,
         ] {

@@ -208,7 +208,7 @@ impl<'a> State<'a> {
         };
         let after = start.map_or(Duration::ZERO, Start::elapsed);
         let late = watch.timeout.is_some_and(|limit| after > limit);
-        let outcome = if late { Err(Failure::TimedOut { after }) } else { outcome };
+        let outcome = if late { Err(Failure::TimedOut { worker: None, after }) } else { outcome };
         self.record(&job, &outcome, span);
         (job, outcome)
     }

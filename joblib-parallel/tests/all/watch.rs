@@ -70,7 +70,9 @@ fn a_task_that_takes_too_long_is_reported_when_it_ends() {
             parallel.timeout(MS / 1_000_000).run_each(tasks()).unwrap().iter().enumerate()
         {
             let error = late.as_ref().unwrap_err();
-            assert!(matches!(error.failure(), Failure::TimedOut { after } if *after >= MS));
+            assert!(
+                matches!(error.failure(), Failure::TimedOut { worker: None, after } if *after >= MS)
+            );
             assert!(error.to_string().starts_with(&format!("task {i}: took too long")), "{error}");
         }
     }
@@ -239,7 +241,10 @@ mod elsewhere {
                 Ok(output) => assert_eq!(output, i),
                 Err(error) => {
                     assert_eq!(i, 4, "{error}");
-                    assert!(matches!(error.failure(), Failure::TimedOut { .. }), "{error}");
+                    let Failure::TimedOut { worker: Some(worker), .. } = error.failure() else {
+                        panic!("{error}");
+                    };
+                    assert!(error.to_string().contains(&format!("process {worker} was killed")));
                 }
             }
         }

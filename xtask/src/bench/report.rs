@@ -13,7 +13,8 @@ use crate::{Result, python, workspace};
 /// What a scenario gave, as a Markdown table; every side as a ratio to our first.
 pub(super) fn table(scenario: &Scenario, samples: &[Vec<Sample>]) -> String {
     let unit = match scenario.unit {
-        Unit::Milliseconds => "ms",
+        Unit::Milliseconds | Unit::MillisecondsInAll => "ms",
+        Unit::MicrosecondsPerCall => "µs a call",
         Unit::NanosecondsPerTask => "ns a task",
     };
     let mut text = format!(
@@ -123,7 +124,10 @@ fn least_and_middle(samples: &[Sample]) -> (Duration, Duration) {
 fn shown(scenario: &Scenario, time: Duration) -> String {
     let each = time.as_secs_f64() / scenario.size as f64;
     match scenario.unit {
-        Unit::Milliseconds => format!("{:.1}", time.as_secs_f64() * 1e3),
+        Unit::Milliseconds | Unit::MillisecondsInAll => {
+            format!("{:.1}", time.as_secs_f64() * 1e3)
+        }
+        Unit::MicrosecondsPerCall => format!("{:.1}", each * 1e6),
         Unit::NanosecondsPerTask => format!("{:.1}", each * 1e9),
     }
 }
@@ -135,7 +139,8 @@ fn megabytes(bytes: Option<u64>) -> String {
 fn size(scenario: &Scenario) -> String {
     match scenario.unit {
         Unit::Milliseconds => format!("{:.0} MB", scenario.size as f64 / 1e6),
-        Unit::NanosecondsPerTask => format!("{} tasks", scenario.size),
+        Unit::NanosecondsPerTask | Unit::MillisecondsInAll => format!("{} tasks", scenario.size),
+        Unit::MicrosecondsPerCall => format!("mean of {} calls", scenario.size),
     }
 }
 

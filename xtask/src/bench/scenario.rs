@@ -36,6 +36,10 @@ pub(super) struct Scenario {
 pub(super) enum Unit {
     /// Milliseconds for `size` bytes.
     Milliseconds,
+    /// Milliseconds for all of `size` tasks.
+    MillisecondsInAll,
+    /// Microseconds for each of `size` calls.
+    MicrosecondsPerCall,
     /// Nanoseconds for each of `size` tasks.
     NanosecondsPerTask,
 }

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("joblib-parallel/src/portable.rs", "calls functions by their place in the executable"),
     ("joblib-parallel/src/portable_fold.rs", "makes folds again in workers from their types"),
     ("joblib-parallel/src/scope.rs", "tasks that borrow: the lifetime ends with the call"),
+    ("joblib-parallel/tests/all/shield.rs", "changes the environment before there are threads"),
     ("joblib-persist/benches/rates.rs", "asks for processor time"),
     ("joblib-persist/src/array/destination.rs", "reads into memory that is not yet written"),
     ("joblib-persist/src/array/element.rs", "numbers as bytes"),
