@@ -125,6 +125,14 @@ proptest! {
 }
 
 #[test]
+fn nothing_wanted_is_nothing_done() {
+    for parallel in everywhere() {
+        assert_eq!(parallel.compute(&Vec::<Node<u64>>::new()).unwrap(), [0; 0]);
+        assert_eq!(parallel.compute(&Node::value(3)).unwrap(), 3);
+    }
+}
+
+#[test]
 fn what_is_shared_runs_once_and_what_is_not_needed_never() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     fn count(n: u64) -> u64 {
