@@ -170,6 +170,10 @@ impl Exchange {
         for (variant, args) in tool.write.iter().enumerate() {
             for input in self.inputs.keys() {
                 let stream = tool.filter(args, &folder.join(format!("{input}.input")))?;
+                if stream.is_empty() {
+                    // `zlib-flate` makes nothing of nothing.
+                    continue;
+                }
                 let file = format!("{}.{}.{variant}.{input}", tool.format, tool.program);
                 write(&folder.join(&file), &stream)?;
                 let entry = Entry { format: tool.format.to_owned(), file, input: input.clone() };
