@@ -106,7 +106,8 @@ impl<'a> ArrayRef<'a> {
         self.item.data.bytes()
     }
 
-    /// The elements of an array of Python objects, in [`order`](Self::order).
+    /// The elements of an array of Python objects, in logical (C) order: rows first, whatever
+    /// [`order`](Self::order) is, as numpy's own files have them.
     ///
     /// Those of a structured type come element by element, as a tuple of their fields.
     pub fn objects(&self) -> Option<Items<'a>> {

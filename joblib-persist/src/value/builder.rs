@@ -257,7 +257,8 @@ impl Builder {
         Some(self.add_array(element_type, shape, order, data))
     }
 
-    /// An array of Python objects in `order`: none if they are not as many as the shape asks for.
+    /// An array of Python objects, in logical (C) order whatever the `order` in which Python will
+    /// have them: none if they are not as many as the shape asks for.
     pub fn array_of_objects(
         &mut self,
         shape: &[usize],

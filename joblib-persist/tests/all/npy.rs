@@ -73,6 +73,22 @@ fn objects_of_numpy_are_values() {
 }
 
 #[test]
+fn objects_in_fortran_order_keep_their_places() {
+    // numpy.asfortranarray([["a", "b"], ["c", "d"]], object): the list of a pickle is in C order.
+    let value: Value = read("objects_fortran.npy");
+    let texts = |value: &Value| value.root().to::<Vec<Vec<String>>>().unwrap();
+    assert_eq!(texts(&value), [["a", "b"], ["c", "d"]]);
+    assert_eq!(value.as_array().unwrap().order(), Order::F);
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.npy", "a.pkl", "a.jbl"] {
+        let path = folder.path().join(name);
+        dump(&value, &path).unwrap();
+        let again: Value = load(&path).unwrap();
+        assert_eq!((texts(&again), again.as_array().unwrap().order()), (texts(&value), Order::F));
+    }
+}
+
+#[test]
 fn every_file_of_numpy_is_written_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("again.npy");
@@ -81,7 +97,8 @@ fn every_file_of_numpy_is_written_as_it_was() {
         let original = entry.unwrap().path();
         // A pickle can be written in more than one way, a header is written in the oldest version.
         let name = original.file_stem().unwrap().to_str().unwrap();
-        let is_same = !["objects", "version_2", "version_3", "old_alignment"].contains(&name);
+        let is_same = !["objects", "objects_fortran", "version_2", "version_3", "old_alignment"]
+            .contains(&name);
         if original.extension() != Some("npy".as_ref()) || !is_same {
             continue;
         }

@@ -8,7 +8,7 @@ use super::value::Step;
 use crate::array::Order;
 use crate::error::Result;
 use crate::pickle::opcode as op;
-use crate::value::{ArrayRef, ElementType, Form, Identity, Items, ValueRef};
+use crate::value::{ArrayRef, ElementType, Form, Identity};
 
 impl Pickler<'_> {
     /// An array of anything but objects.
@@ -41,13 +41,16 @@ impl Pickler<'_> {
         self.ops([op::BININT1, 0, op::TUPLE1])?;
         self.bytes(b"b")?;
         self.ops([op::TUPLE3, op::REDUCE])?;
-        // The state: version, shape, type, order, and the elements in C order whatever that is.
+        // The state: version, shape, type, order, and the elements, in C order whatever that is.
         steps.push(Step::Ops(&[op::TUPLE, op::BUILD]));
         if let Some(objects) = array.objects() {
-            let rest = in_c_order(objects, array.shape(), array.order());
+            let rest = Box::new(objects.iter());
             steps.push(Step::Items { rest, waiting: 0, op: op::APPENDS });
         }
-        steps.push(Step::Ops(&[op::NEWFALSE, op::EMPTY_LIST]));
+        steps.push(Step::Ops(match array.order() {
+            Order::C => &[op::NEWFALSE, op::EMPTY_LIST],
+            Order::F => &[op::NEWTRUE, op::EMPTY_LIST],
+        }));
         steps.push(Step::ArrayState(array));
         steps.push(Step::Remember(identity));
         Ok(())
@@ -121,44 +124,5 @@ impl Pickler<'_> {
                 self.op(op::SETITEMS)
             }
         }
-    }
-}
-
-/// The elements in C order; `items` are in `order`.
-fn in_c_order<'a>(
-    items: Items<'a>,
-    shape: &'a [usize],
-    order: Order,
-) -> Box<dyn Iterator<Item = ValueRef<'a>> + 'a> {
-    if order == Order::C || shape.len() < 2 {
-        return Box::new(items.iter());
-    }
-    Box::new((0..items.len()).filter_map(move |index| {
-        let (mut rest, mut at, mut stride) = (index, 0, items.len());
-        // The last axis is the fastest in C order, and the slowest here.
-        for &len in shape.iter().rev() {
-            stride /= len;
-            at += rest % len * stride;
-            rest /= len;
-        }
-        items.get(at)
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::value::{Builder, Kind};
-
-    #[test]
-    fn fortran_order_is_turned_into_c_order() {
-        let mut builder = Builder::new();
-        let parts: Vec<_> = [0, 3, 1, 4, 2, 5].map(|n| builder.int(n)).into();
-        let root = builder.list(&parts);
-        let value = builder.finish(root);
-        let Kind::List(items) = value.kind() else { panic!("a list") };
-        let found: Vec<_> =
-            in_c_order(items, &[2, 3], Order::F).map(|item| item.as_i64()).collect();
-        assert_eq!(found, [0, 1, 2, 3, 4, 5].map(Some));
     }
 }
