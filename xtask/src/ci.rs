@@ -48,7 +48,11 @@ fn checks() -> Result<Vec<Step>> {
 fn thorough() -> Result<Vec<Step>> {
     let example = Line::new("cargo run --quiet --release --example grid_search");
     Ok(vec![
-        lines("tests with all features", ["cargo test --workspace --all-features"]),
+        // But for the compiler's messages, which compile for minutes and have no features.
+        lines(
+            "tests with all features",
+            ["cargo test --workspace --all-features -- --skip messages"],
+        ),
         lines(
             "deaths by the hundred, arguments of a gigabyte",
             ["cargo test -p joblib-backends --all-features --test faults -- --include-ignored"],

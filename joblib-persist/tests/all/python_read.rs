@@ -73,6 +73,8 @@ fn arrays_of_every_kind_from_every_writer() {
     let files = [
         "arrays.joblib",
         "arrays.joblib.gz",
+        "arrays_0.joblib",
+        "arrays_1.joblib",
         "arrays_2.joblib",
         "numpy_0.pkl",
         "numpy_2.pkl",

@@ -12,9 +12,11 @@ use serde::Deserialize;
 
 use super::python_read::fixture;
 
-const WRITERS: [&str; 6] = [
+const WRITERS: [&str; 8] = [
     "arrays.joblib",
     "arrays.joblib.gz",
+    "arrays_0.joblib",
+    "arrays_1.joblib",
     "arrays_2.joblib",
     "numpy_0.pkl",
     "numpy_2.pkl",

@@ -43,7 +43,9 @@ impl Machine<'_, '_> {
                 }
                 let callable = self.view(item.callable).as_global();
                 let is_array = callable.is_some_and(is_reconstruct);
-                let wrapper = callable.and_then(super::wrapper::Wrapper::of);
+                // The first two protocols name the class among the arguments of a helper.
+                let class = self.view(object).as_object().and_then(|object| object.class());
+                let wrapper = class.and_then(super::wrapper::Wrapper::of);
                 if let Some(wrapper) = wrapper {
                     return self.unwrap(wrapper, object, state);
                 }
