@@ -161,7 +161,10 @@ def work(tasks, backend, n_jobs):
 
 
 def uniform(n):
-    return (n * 2654435761 % 2**32 + 0.5) / 2**32
+    stirred = n * 2654435761 % 2**32
+    stirred = (stirred ^ stirred >> 15) * 2246822519 % 2**32
+    stirred ^= stirred >> 13
+    return (stirred + 0.5) / 2**32
 
 
 def seconds(times, n, count):
