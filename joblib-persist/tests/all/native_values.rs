@@ -1,7 +1,9 @@
+#[cfg(feature = "mmap")]
+use joblib_persist::MappedArray;
 use joblib_persist::value::{Builder, Global, Kind, Making, Value};
 use joblib_persist::{
-    DumpOptions, ErrorKind, FileFormat, LoadOptions, MappedArray, MmapMode, dump, dump_to, inspect,
-    load, load_from, message, verify,
+    DumpOptions, ErrorKind, FileFormat, LoadOptions, MmapMode, dump, dump_to, inspect, load,
+    load_from, message, verify,
 };
 use ndarray::{Array1, Array2, Ix2, ShapeBuilder};
 use proptest::prelude::*;
