@@ -20,8 +20,8 @@ use crate::value::{
 const TEXTS_MAX: usize = 1 << 16;
 
 /// Where a part is written by its number, this plus the number stands for its item until all parts
-/// are read.
-const PLACEHOLDER: usize = 1 << 40;
+/// are read. There are never so many items: each takes several bytes.
+const PLACEHOLDER: usize = 1 << if usize::BITS < 64 { 30 } else { 40 };
 
 impl<S: Source> Decoder<S> {
     /// The next item with its contents as a value of its own. Arrays are mapped if the source is.
