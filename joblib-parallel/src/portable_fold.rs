@@ -95,6 +95,8 @@ where
 /// values travel back, which must be serializable.
 ///
 /// ```
+/// # #[cfg(feature = "processes")]
+/// # {
 /// use joblib_parallel::{Parallel, delayed, fold};
 ///
 /// let squares = (0..100).map(|n: u64| delayed!(u64::pow(n, 2)));
@@ -103,6 +105,7 @@ where
 ///     .backend("processes")
 ///     .reduce(squares, fold!(|| 0, |sum: u64, square| sum + square, |left, right| left + right))?;
 /// assert_eq!(total, 328_350);
+/// # }
 /// # Ok::<(), joblib_parallel::Error>(())
 /// ```
 #[macro_export]

@@ -16,6 +16,8 @@ use crate::trace::Ending;
 /// would most likely come again are counted if you say so.
 ///
 /// ```
+/// # #[cfg(feature = "processes")]
+/// # {
 /// use joblib_parallel::{Parallel, Retries, delayed};
 ///
 /// fn fetch(page: u32) -> u32 {
@@ -25,6 +27,7 @@ use crate::trace::Ending;
 /// let pages = (0..4).map(|page| delayed!(fetch(page)));
 /// let fetched = Parallel::new().retries(Retries::new(3).panics()).run(pages)?;
 /// assert_eq!(fetched, [0, 1, 2, 3]);
+/// # }
 /// # Ok::<(), joblib_parallel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

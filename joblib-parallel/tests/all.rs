@@ -16,6 +16,7 @@ mod graph;
 #[path = "all/misbehaviour.rs"]
 mod misbehaviour;
 /// Fast and slow tasks that succeed, fail or succeed in the end, on every backend.
+#[cfg(feature = "processes")]
 #[path = "all/mix.rs"]
 mod mix;
 /// Parallel calls made by tasks.
