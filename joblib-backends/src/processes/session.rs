@@ -508,44 +508,23 @@ pub(super) mod tests {
 
     #[test]
     fn a_worker_that_has_gone_on_is_not_killed_for_what_it_left() {
-        struct Other(Two);
-        impl Batch for Other {
-            fn call(&self) -> CallId {
-                CallId(2)
-            }
-            fn len(&self) -> u32 {
-                2
-            }
-            fn target(&self) -> Option<Target> {
-                None
-            }
-            fn run(self: Box<Self>) {}
-            fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
-                Ok(())
-            }
-            fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
-                self.0.reply(task, answer);
-            }
-        }
         let mut session = Session::new(impostor("exec cat"), None);
         let (answer, _answers) = channel();
         session.enqueue(Job::alone(Box::new(Two(answer.clone()))), 0, 0);
-        session.enqueue(Job::alone(Box::new(Other(Two(answer)))), 0, 0);
+        session.enqueue(Job::alone(Box::new(Two(answer))), 0, 0);
         let page = |session: &Session, batch| {
             assert!(session.process.page.claim(batch));
             session.process.page.begin_batch(batch);
         };
         page(&session, 1);
-        session.abort(CallId(1));
-        assert!(!session.is_overdue(), "it has its time of grace");
+        assert!(!session.is_overdue(), "nobody has aborted it");
         session.flights[0].deadline = Some(Instant::now());
         assert!(session.is_overdue());
-        assert!(session.overdue().is_none(), "the other call's batch might begin");
+        assert!(session.overdue().is_none(), "the next batch might begin");
         page(&session, 2);
         assert!(!session.is_overdue(), "the aborted batch runs no more");
         assert!(session.take_back().is_none());
         assert!(session.overdue().is_none());
-        session.abort(CallId(2));
         session.flights[1].deadline = Some(Instant::now());
         assert!(matches!(session.overdue(), Some(End::Aborted)));
         session.kill();
