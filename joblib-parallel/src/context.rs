@@ -7,6 +7,7 @@ use std::sync::Arc;
 use joblib_backends::Backend;
 
 use crate::config::Settings;
+use crate::sync::thread_local;
 
 /// What a task, or the input, may use when it makes parallel calls itself.
 #[derive(Clone, Debug)]

@@ -4,8 +4,7 @@
 use std::any::Any;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use joblib_backends::{CallId, Failure};
@@ -22,6 +21,8 @@ use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, scope};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, into_inner, lock};
 use crate::trace::Recorder;
 use crate::watch::{Rules, Watch};
 
@@ -57,8 +58,11 @@ where
     let runs = Mutex::new(Vec::new());
     let take = |run| lock(&runs).push(run);
     let ended = each(workers, dispatch, tasks, rules, progress, &take);
-    let runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Collected { runs, ended, function: T::portable().map(|wire| wire.target.name) }
+    Collected {
+        runs: into_inner(runs),
+        ended,
+        function: T::portable().map(|wire| wire.target.name),
+    }
 }
 
 /// The same; outputs are handed to `take` as they come, on the thread that ran the batch.
@@ -133,12 +137,6 @@ struct Input<I> {
     next: usize,
 }
 
-/// Nothing but pushing and taking happens under these locks, or what panics is caught inside: a
-/// poisoned value is a whole one.
-pub(crate) fn lock<X>(mutex: &Mutex<X>) -> MutexGuard<'_, X> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
     fn is_stopped(&self) -> bool {
         if self.stop.load(Ordering::Relaxed) {
@@ -196,16 +194,13 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
     }
 
     fn into_ended(self) -> Ended {
-        fn inner<X>(mutex: Mutex<X>) -> X {
-            mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
-        }
-        if let Some(payload) = inner(self.panic) {
+        if let Some(payload) = into_inner(self.panic) {
             resume_unwind(payload);
         }
-        let input = inner(self.input);
+        let input = into_inner(self.input);
         let expired = self.expired.into_inner();
         Ended {
-            failures: inner(self.failures),
+            failures: into_inner(self.failures),
             // Input that was left although nothing failed: a backend has thrown a thread of ours
             // away. The next task is lost, then.
             total: input.next + usize::from(input.tasks.is_some()),

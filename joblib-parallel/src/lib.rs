@@ -74,6 +74,7 @@ mod reduce;
 mod runs;
 mod scope;
 mod stream;
+mod sync;
 mod task;
 mod trace;
 mod watch;

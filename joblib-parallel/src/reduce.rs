@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
 
 use joblib_backends::Failure;
 
 use crate::batching::Batching;
 use crate::collect::Ended;
-use crate::dispatch::{self, Dispatch, lock};
+use crate::dispatch::{self, Dispatch};
 use crate::group::{Folded, Group};
 use crate::panics::attempt;
 use crate::plan::Workers;
 use crate::progress::Progress;
+use crate::sync::{Mutex, into_inner, lock};
 use crate::watch::{Rules, Watch};
 use crate::{Error, Fold, Result, Task, TaskError, in_place};
 
@@ -174,7 +174,7 @@ impl<F, A> Reduction<'_, F, A> {
     where
         F: Fold<T::Output, Output = A>,
     {
-        let merged = self.merged.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let merged = into_inner(self.merged);
         let starts = lock(&self.starts);
         let first = |group: usize| starts.get(group).copied().unwrap_or_default();
         let lost = (merged.next < ended.total).then(|| (first(merged.next), Failure::Lost));

@@ -16,18 +16,22 @@
 //!   while `scope` is already returning.
 //! * `'scope` is invariant and outlives the closure given to `scope`, while what the closure's own
 //!   frame holds does not live for `'scope`: a batch can only borrow what was there before.
+//!
+//! Two programs look for holes in it: `cargo test -p joblib-schedules` runs calls and streams in some
+//! thousand orders of their threads, and `cargo xtask miri` interprets the tests of borrowed tasks, with
+//! the memory orders above taken at their word.
 
 #![allow(unsafe_code, reason = "erases the lifetime of batches, see above")]
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::Thread;
 use std::time::Duration;
 
 use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
 
 use crate::clock::Deadline;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::thread::{self, Thread};
 
 /// Counts the batches that exist.
 struct Latch {
@@ -97,7 +101,7 @@ pub(crate) fn scope<'env, R>(
     deadline: Option<Deadline>,
     body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 ) -> R {
-    let latch = Arc::new(Latch { live: AtomicUsize::new(0), owner: std::thread::current() });
+    let latch = Arc::new(Latch { live: AtomicUsize::new(0), owner: thread::current() });
     let scope = Scope { latch: Arc::clone(&latch), scope: PhantomData, env: PhantomData };
     let _guard = Guard { latch: &latch, backend, call, stopped, deadline };
     body(&scope)
@@ -127,8 +131,8 @@ impl Guard<'_> {
             // A batch that helps may swallow a wake-up: hence the second look at the latch.
             if !self.backend.help(self.call) && self.is_open() {
                 match self.deadline.filter(|_| !aborted) {
-                    Some(deadline) => std::thread::park_timeout(deadline.left()),
-                    None => std::thread::park(),
+                    Some(deadline) => thread::park_timeout(deadline.left()),
+                    None => thread::park(),
                 }
             }
         }
@@ -143,7 +147,7 @@ impl Drop for Guard<'_> {
         impl Drop for Bare<'_> {
             fn drop(&mut self) {
                 while self.0.live.load(Ordering::Acquire) != 0 {
-                    std::thread::park();
+                    thread::park();
                 }
             }
         }

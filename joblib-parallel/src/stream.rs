@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use joblib_backends::{Backend, CallId, Failure};
@@ -21,6 +19,8 @@ use crate::plan::Workers;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::scope::{Scope, submit_owned};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::mpsc::{self, Receiver, Sender};
 use crate::trace::{Bar, Recorder, measured};
 use crate::watch::{Outcome, Rules, Watch};
 use crate::{Error, Result, Task, TaskError};

@@ -12,6 +12,7 @@ mod command;
 mod compat;
 mod engines;
 mod fuzz;
+mod miri;
 mod python;
 mod servers;
 mod test;
@@ -46,6 +47,11 @@ const TASKS: &[Task] = &[
         "engines",
         "the suite of backends on Dask and ipyparallel (--all: Ray and Spark too)",
         engines::run,
+    ),
+    (
+        "miri",
+        "the tests of borrowed tasks, interpreted step by step, where a nightly has Miri",
+        miri::run,
     ),
     ("fuzz", "each parser fed by libFuzzer ([TARGET…] [--seconds 600] [--merge])", fuzz::run),
 ];

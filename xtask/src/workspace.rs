@@ -15,11 +15,13 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// The folders of all crates but this one, as written in the workspace's manifest.
+/// The folders of all crates that are published, as written in the workspace's manifest.
 pub(crate) fn crates() -> Result<Vec<String>> {
     let manifest = read(&root().join("Cargo.toml"))?;
-    let folders: Vec<String> =
-        list(&manifest, "members").into_iter().filter(|folder| folder != "xtask").collect();
+    let folders: Vec<String> = list(&manifest, "members")
+        .into_iter()
+        .filter(|folder| !folder.starts_with("xtask"))
+        .collect();
     if folders.is_empty() { Err("no members in Cargo.toml".into()) } else { Ok(folders) }
 }
 

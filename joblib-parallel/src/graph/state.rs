@@ -1,6 +1,5 @@
 //! How far a computation is.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -9,9 +8,10 @@ use joblib_backends::Failure;
 use super::Value;
 use super::order::{Order, Step};
 use crate::clock::{Deadline, Start};
-use crate::dispatch::{Dispatch, lock};
+use crate::dispatch::Dispatch;
 use crate::panics::attempt;
 use crate::progress::Progress;
+use crate::sync::{Mutex, into_inner, lock};
 use crate::trace::{Bar, Ending, Span, measured};
 use crate::watch::{Rules, Verdict};
 
@@ -257,7 +257,7 @@ impl<'a> State<'a> {
 
     /// How it ended, once nothing is under way: the wanted results, or the step that failed and why.
     pub(super) fn into_results(self, order: &Order) -> Ended {
-        let mut core = self.core.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut core = into_inner(self.core);
         let done = self.done.into_inner();
         if self.expired.into_inner()
             && let Some(deadline) = self.deadline

@@ -11,10 +11,9 @@ pub(crate) mod wire;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::dispatch::lock;
+use crate::sync::{Mutex, lock};
 use crate::{Error, Result};
 
 pub(crate) use span::{Span, measured};
