@@ -1,8 +1,8 @@
 //! Rates of messages against postcard, of files against plain reading and writing.
 //!
 //! `cargo bench -p joblib-persist` prints the best of several rounds of each; the two sides
-//! alternate. `-- messages`, `-- values` or `-- files` runs a part. Files go to the folder in `JOBLIB_BENCH_FOLDER`, by default the system's temporary
-//! one.
+//! alternate. `-- messages`, `-- values` or `-- files` runs a part. Files go to the folder in
+//! `JOBLIB_BENCH_FOLDER`, by default the system's temporary one.
 
 #![allow(
     missing_docs,
@@ -18,7 +18,9 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use joblib_persist::{LoadOptions, MappedArray, MmapMode, dump, dump_to, load, load_from, message};
+use joblib_persist::{
+    DumpOptions, LoadOptions, MappedArray, MmapMode, dump, dump_to, load, load_from, message,
+};
 use ndarray::{Array2, Ix2};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -38,16 +40,30 @@ fn main() {
 }
 
 /// The shortest of several runs of each, taken in turn.
-fn best<const N: usize>(mut sides: [&mut dyn FnMut(); N]) -> [Duration; N] {
+fn best<const N: usize>(sides: [&mut dyn FnMut(); N]) -> [Duration; N] {
+    best_by(cpu_time, sides)
+}
+
+fn best_by<const N: usize>(
+    clock: impl Fn() -> Duration,
+    mut sides: [&mut dyn FnMut(); N],
+) -> [Duration; N] {
     let mut best = [Duration::MAX; N];
     for _ in 0..ROUNDS {
         for (side, best) in sides.iter_mut().zip(&mut best) {
-            let start = cpu_time();
+            let start = clock();
             side();
-            *best = (cpu_time() - start).min(*best);
+            *best = (clock() - start).min(*best);
         }
     }
     best
+}
+
+/// What several threads are for.
+fn wall_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 /// The time this process has used so far, the system's work for it included: on a busy machine it
@@ -63,9 +79,7 @@ fn cpu_time() -> Duration {
 
 #[cfg(not(target_os = "linux"))]
 fn cpu_time() -> Duration {
-    static START: std::sync::LazyLock<std::time::Instant> =
-        std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
+    wall_time()
 }
 
 fn messages() {
@@ -143,6 +157,9 @@ fn values() {
     compare_values("500 000 strings", &strings);
     let entries: HashMap<String, u64> = (0..200_000).map(|i| (format!("key {i}"), i)).collect();
     compare_values("200 000 entries", &entries);
+    let tuples: Vec<(u32, f64, bool)> =
+        (0..1_000_000).map(|i| (i, f64::from(i), i % 2 == 0)).collect();
+    compare_values("10⁶ tuples", &tuples);
 }
 
 fn compare_values<T: Serialize + DeserializeOwned>(name: &str, value: &T) {
@@ -191,6 +208,31 @@ fn files() {
     ]);
     println!("  load     {}", ratio(ours, plainly));
     println!("  unverif. {}", ratio(fast, plainly));
+    let (two_write, two_read) = (DumpOptions::new().threads(2), LoadOptions::new().threads(2));
+    println!("  by two threads, to and from files and streams, by the clock");
+    let [ours, streamed, plainly] = best_by(
+        wall_time,
+        [
+            &mut || two_write.dump(&array, &path).unwrap(),
+            &mut || drop(two_write.dump_to(&array, File::create(&path).unwrap()).unwrap()),
+            &mut || write_plainly(&plain, bytes),
+        ],
+    );
+    println!("  dump     {}", ratio(ours, plainly));
+    println!("  dump_to  {}", ratio(streamed, plainly));
+    let [ours, streamed, plainly] = best_by(
+        wall_time,
+        [
+            &mut || drop(black_box(two_read.load::<Array2<f64>>(&path).unwrap())),
+            &mut || {
+                let file = File::open(&path).unwrap();
+                drop(black_box(two_read.load_from::<Array2<f64>>(file).unwrap()));
+            },
+            &mut || read_plainly(&plain, bytes.len()),
+        ],
+    );
+    println!("  load     {}", ratio(ours, plainly));
+    println!("  load_from{}", ratio(streamed, plainly));
     let mapped = LoadOptions::new().mmap_mode(MmapMode::Read);
     let [open] = best([&mut || {
         for _ in 0..100 {

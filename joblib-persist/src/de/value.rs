@@ -154,6 +154,17 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
     }
 
     #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.peek()? {
+            tag @ (tag::FALSE | tag::TRUE) => {
+                self.at += 1;
+                visitor.visit_bool(tag == tag::TRUE)
+            }
+            _ => self.visit_any(visitor),
+        }
+    }
+
+    #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.peek()? {
             tag @ tag::SHORT_TEXT..=tag::SHORT_TEXT_END => {
@@ -303,6 +314,6 @@ impl<'de, S: Source> Deserializer<'de> for &mut Decoder<S> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool char unit unit_struct map identifier
+        char unit unit_struct map identifier
     }
 }

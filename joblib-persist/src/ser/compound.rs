@@ -104,6 +104,15 @@ impl<S: Sink> SerializeMap for Items<'_, S> {
 /// and is replaced if it did and still lies in the buffer.
 pub(super) struct StructFields<'e, S> {
     encoder: &'e mut Encoder<S>,
+    state: State,
+}
+
+/// How far the fields fit.
+///
+/// What is not the fast path takes and gives it by value: while nobody has its address, it lives
+/// in registers.
+#[derive(Clone, Copy)]
+struct State {
     /// The next field of a shape that fitted so far without a gap, and the end of the shape. They
     /// are equal in all other cases.
     next: u32,
@@ -111,6 +120,7 @@ pub(super) struct StructFields<'e, S> {
     mode: Mode,
 }
 
+#[derive(Clone, Copy)]
 enum Mode {
     /// A known shape with as many fields as are announced.
     Fitting { tag: Mark },
@@ -136,74 +146,32 @@ impl<'e, S: Sink> StructFields<'e, S> {
             encoder.put([tag::STRUCT_NEW])?;
             encoder.name(name)?;
             let mode = Mode::Defining { key, begin: encoder.shapes.begin_shape(), left: len };
-            return Ok(StructFields { encoder, next: 0, end: 0, mode });
+            return Ok(StructFields { encoder, state: State::of(mode) });
         };
         let tag = encoder.marked(tag::STRUCT_MIXED, number)?;
         if (end - start) as usize == len {
-            return Ok(StructFields { encoder, next: start, end, mode: Mode::Fitting { tag } });
+            let state = State { next: start, end, mode: Mode::Fitting { tag } };
+            return Ok(StructFields { encoder, state });
         }
         let mode = Mode::Gaps { next: start, end, left: len };
-        Ok(StructFields { encoder, next: 0, end: 0, mode })
+        Ok(StructFields { encoder, state: State::of(mode) })
     }
 
     #[inline]
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result {
-        if self.next < self.end && std::ptr::eq(self.encoder.shapes.field(self.next), name) {
-            self.next += 1;
+        let State { next, end, .. } = self.state;
+        if next < end && std::ptr::eq(self.encoder.shapes.field(next), name) {
+            self.state.next = next + 1;
         } else {
-            self.other_field(name)?;
+            self.state = self.state.other_field(self.encoder, name)?;
         }
         self.encoder.value(value)
-    }
-
-    /// Writes what leads to a field that is not the next one of a shape that fits.
-    #[inline(never)]
-    fn other_field(&mut self, name: &'static str) -> Result {
-        if let Mode::Fitting { .. } = self.mode {
-            let (next, end) = (self.next, self.end);
-            if next < end && self.encoder.shapes.field(next) == name {
-                self.next += 1;
-                return Ok(());
-            }
-            self.mode = Mode::Gaps { next, end, left: (end - next) as usize };
-            self.next = self.end;
-        }
-        match &mut self.mode {
-            Mode::Fitting { .. } => Ok(()),
-            Mode::Gaps { next, end, left } => {
-                count(left)?;
-                // The last field of a shape ends the struct: it will not do if more are to come.
-                let usable = end.saturating_sub(u32::from(*left > 0));
-                let (start, left) = (*next, *left);
-                let found = (start..usable).find(|&at| self.encoder.shapes.field(at) == name);
-                if let Some(found) = found {
-                    *next = found + 1;
-                    return self.skip(found - start);
-                }
-                self.mode = Mode::Naming { left };
-                self.encoder.put([tag::OTHER])?;
-                Ok(self.encoder.name(name)?)
-            }
-            Mode::Defining { left, .. } => {
-                count(left)?;
-                self.encoder.shapes.add_field(name);
-                Ok(self.encoder.name(name)?)
-            }
-            Mode::Naming { left } => {
-                count(left)?;
-                Ok(self.encoder.name(name)?)
-            }
-        }
-    }
-
-    fn skip(&mut self, fields: u32) -> Result {
-        (0..fields).try_for_each(|_| Ok(self.encoder.put([tag::SKIP])?))
     }
 
     fn skipped_field(&mut self, name: &'static str) -> Result {
         // In the other modes an absent field is simply not named; the definition of a shape names
         // it, so that the next struct can have it.
-        if let Mode::Defining { .. } = &mut self.mode {
+        if let Mode::Defining { .. } = self.state.mode {
             self.encoder.shapes.add_field(name);
             self.encoder.name(name)?;
             self.encoder.put([tag::SKIP])?;
@@ -212,29 +180,83 @@ impl<'e, S: Sink> StructFields<'e, S> {
     }
 
     #[inline]
-    fn finish(mut self) -> Result {
+    fn finish(self) -> Result {
         self.encoder.leave();
-        match self.mode {
-            Mode::Fitting { tag } if self.next == self.end => {
+        match self.state {
+            State { next, end, mode: Mode::Fitting { tag } } if next == end => {
                 self.encoder.sink.replace(tag, tag::STRUCT);
                 Ok(())
             }
-            _ => self.finish_other(),
+            state => state.finish_other(self.encoder),
         }
+    }
+}
+
+impl State {
+    fn of(mode: Mode) -> Self {
+        State { next: 0, end: 0, mode }
+    }
+
+    /// Writes what leads to a field that is not the next one of a shape that fits.
+    #[inline(never)]
+    fn other_field<S: Sink>(
+        mut self,
+        encoder: &mut Encoder<S>,
+        name: &'static str,
+    ) -> Result<Self> {
+        if let Mode::Fitting { .. } = self.mode {
+            let State { next, end, .. } = self;
+            if next < end && encoder.shapes.field(next) == name {
+                return Ok(State { next: next + 1, ..self });
+            }
+            self = State::of(Mode::Gaps { next, end, left: (end - next) as usize });
+        }
+        match &mut self.mode {
+            Mode::Fitting { .. } => {}
+            Mode::Gaps { next, end, left } => {
+                count(left)?;
+                // The last field of a shape ends the struct: it will not do if more are to come.
+                let usable = end.saturating_sub(u32::from(*left > 0));
+                let (start, left) = (*next, *left);
+                let found = (start..usable).find(|&at| encoder.shapes.field(at) == name);
+                if let Some(found) = found {
+                    *next = found + 1;
+                    skip(encoder, found - start)?;
+                } else {
+                    self.mode = Mode::Naming { left };
+                    encoder.put([tag::OTHER])?;
+                    encoder.name(name)?;
+                }
+            }
+            Mode::Defining { left, .. } => {
+                count(left)?;
+                encoder.shapes.add_field(name);
+                encoder.name(name)?;
+            }
+            Mode::Naming { left } => {
+                count(left)?;
+                encoder.name(name)?;
+            }
+        }
+        Ok(self)
     }
 
     #[inline(never)]
-    fn finish_other(&mut self) -> Result {
+    fn finish_other<S: Sink>(self, encoder: &mut Encoder<S>) -> Result {
         match self.mode {
-            Mode::Gaps { next, end, left: 0 } => self.skip(end - next),
-            Mode::Naming { left: 0 } => Ok(self.encoder.put([tag::END])?),
+            Mode::Gaps { next, end, left: 0 } => skip(encoder, end - next),
+            Mode::Naming { left: 0 } => Ok(encoder.put([tag::END])?),
             Mode::Defining { key, begin, left: 0 } => {
-                self.encoder.shapes.end_shape(key, begin);
-                Ok(self.encoder.put([tag::END])?)
+                encoder.shapes.end_shape(key, begin);
+                Ok(encoder.put([tag::END])?)
             }
             _ => Err(announced("more fields than it has").into()),
         }
     }
+}
+
+fn skip<S: Sink>(encoder: &mut Encoder<S>, fields: u32) -> Result {
+    (0..fields).try_for_each(|_| Ok(encoder.put([tag::SKIP])?))
 }
 
 /// Counts a field among the announced ones.

@@ -112,9 +112,7 @@ impl<S: Sink> Encoder<S> {
 
     #[inline]
     pub(super) fn with_len(&mut self, tag: u8, len: usize) -> Result<()> {
-        let buffer = self.sink.room(10)?;
-        buffer.push(tag);
-        append_number(buffer, len as u64);
+        append_tagged_number(self.sink.room(10)?, tag, len as u64);
         Ok(())
     }
 
@@ -123,8 +121,7 @@ impl<S: Sink> Encoder<S> {
     pub(super) fn marked(&mut self, tag: u8, number: u32) -> Result<Mark> {
         let buffer = self.sink.room(10)?;
         let at = buffer.len();
-        buffer.push(tag);
-        append_number(buffer, u64::from(number));
+        append_tagged_number(buffer, tag, u64::from(number));
         Ok(Mark { frame: self.sink.frame(), at })
     }
 
@@ -246,6 +243,17 @@ impl<'w> Encoder<FrameSink<'w>> {
 fn long_name(name: &str) -> Error {
     let detail = format!("a name of {} bytes, names have up to {NAME_MAX}", name.len());
     Error::unwritable(detail)
+}
+
+/// Appends a tag and a number behind it, at most ten bytes.
+#[inline]
+fn append_tagged_number(buffer: &mut Vec<u8>, tag: u8, number: u64) {
+    if number <= u64::from(tag::INT_MAX) {
+        buffer.extend_from_slice(&[tag, number as u8]);
+    } else {
+        buffer.push(tag);
+        append_large_number(buffer, number);
+    }
 }
 
 /// Appends a number as an integer item, at most nine bytes.
