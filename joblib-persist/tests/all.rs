@@ -82,6 +82,11 @@ mod python_hostile;
 /// Values of any kind in native files: whole, shared parts as one, arrays raw and mapped.
 #[path = "all/native_values.rs"]
 mod native_values;
+
+/// Values of which parts are missing, changed or do not fit together are errors, without harm.
+#[path = "all/native_hostile.rs"]
+mod native_hostile;
+
 /// numpy's own files are read and written as numpy does it.
 #[path = "all/npy.rs"]
 mod npy;

@@ -5,7 +5,6 @@ mod elements;
 mod enums;
 mod items;
 mod moved;
-mod whole;
 mod widen;
 
 use std::cell::{Cell, RefCell};
@@ -47,7 +46,7 @@ impl Value {
     ///
     /// As [`ValueRef::to`].
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        T::deserialize(whole::Whole(self))
+        self.read_with(|cursor| T::deserialize(cursor))
     }
 
     /// Runs `read` with a deserializer of the value, whose arrays are moved out.

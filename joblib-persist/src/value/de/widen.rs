@@ -164,4 +164,30 @@ mod tests {
         let wide = widened(DType::F32, bytes_of(&[0.5f32]), DType::C128);
         assert_eq!(wide.elements::<Complex<f64>>(), Some(&[Complex::new(0.5, 0.0)][..]));
     }
+
+    #[test]
+    fn halves_that_are_not_normal_numbers_widen_as_well() {
+        let halves: [u16; 10] =
+            [0x0000, 0x8000, 0x0001, 0x8001, 0x03ff, 0x0400, 0x7bff, 0xfbff, 0x7c00, 0xfc00];
+        let (smallest, largest) = (2.0f32.powi(-24), 65504.0);
+        let numbers = [
+            0.0,
+            -0.0,
+            smallest,
+            -smallest,
+            1023.0 * smallest,
+            1024.0 * smallest,
+            largest,
+            -largest,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+        ];
+        let wide = widened(DType::F16, bytes_of(&halves), DType::F32);
+        let bits = wide.elements::<f32>().map(|wide| wide.iter().map(|x| x.to_bits()).collect());
+        assert_eq!(bits, Some(numbers.map(f32::to_bits).to_vec()));
+        for nan in [0x7c01u16, 0x7e00, 0xffff] {
+            let wide = widened(DType::F16, bytes_of(&[nan]), DType::F64);
+            assert!(wide.elements::<f64>().is_some_and(|wide| wide[0].is_nan()), "{nan:#x}");
+        }
+    }
 }
