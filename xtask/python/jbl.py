@@ -3,13 +3,16 @@
     value, end = read(data, start)    the value that starts there, and where it ends
 
 Structs and maps become dicts, sequences and tuples lists, arrays numpy arrays, an enum value its
-variant's name or a dict from that name to its content. Every checksum is compared.
+variant's name or a dict from that name to its content; values of Python become what they were,
+see `jbl_parts.py`. Every checksum is compared.
 """
 
 import struct
 
 import numpy
 import xxhash
+
+import jbl_parts
 
 MAGIC = b"\x89JBL\r\n\x1a\n"
 END_MAGIC = b"JBLend\r\n"
@@ -20,8 +23,10 @@ SKIP, OTHER, END = object(), object(), object()
 
 DTYPES = {
     0: "?", 1: "u1", 2: "i1", 3: "<u2", 4: "<i2", 5: "<u4", 6: "<i4", 7: "<u8", 8: "<i8",
-    11: "<f4", 12: "<f8", 13: "<c8", 14: "<c16",
+    11: "<f4", 12: "<f8", 13: "<c8", 14: "<c16", 15: "<f2",
 }
+# numpy has no integers of 128 bits: they become Python's. The last word says whether they are signed.
+WIDE = {9: False, 10: True}
 
 
 def read(data, start=0):
@@ -44,6 +49,7 @@ class Reader:
         self.data, self.start = memoryview(data), start
         self.at = start
         self.shapes, self.variants = [], []
+        self.in_parts = False
         self.frames = 0
         self.blocks = []  # (offset in data, dtype, shape, order) of every block
         header = self.raw(16)
@@ -124,16 +130,20 @@ class Reader:
     def pairs(self, count):
         return dict((self.item(), self.item()) for _ in range(count))
 
+    def until_end(self):
+        while (item := self.item()) is not END:
+            yield item
+
     def open_items(self):
-        return list(iter(self.item, END))
+        return list(self.until_end())
 
     def open_pairs(self):
-        return {key: self.item() for key in iter(self.item, END)}
+        return {key: self.item() for key in self.until_end()}
 
     def struct_new(self):
         self.item()
         fields, value = [], {}
-        for field in iter(self.item, END):
+        for field in self.until_end():
             fields.append(field)
             self.set(value, field, self.item())
         self.shapes.append(fields)
@@ -144,7 +154,7 @@ class Reader:
         for field in self.shapes[self.item()]:
             content = self.item()
             if content is OTHER:
-                for other in iter(self.item, END):
+                for other in self.until_end():
                     self.set(value, other, self.item())
                 break
             self.set(value, field, content)
@@ -155,21 +165,30 @@ class Reader:
             value[field] = content
 
     def variant_new(self):
-        self.item()
-        self.item()
-        name = self.item()
+        enum, _index, name = self.items(3)
         kind = self.take(1)[0]
-        self.variants.append((name, kind))
-        return self.variant(name, kind)
+        self.variants.append((name, kind, enum))
+        return self.variant(name, kind, enum)
 
-    def variant(self, name, kind):
+    def variant(self, name, kind, enum):
+        if self.in_parts and enum == "Value":
+            return jbl_parts.SPECIAL[name](self.item())
         return name if kind == 0 else {name: self.item()}
+
+    def tuple(self, count):
+        return tuple(self.items(count)) if self.in_parts else self.items(count)
+
+    def parts(self):
+        self.in_parts = True
+        parts = self.open_items()
+        self.in_parts = False
+        return jbl_parts.together(parts)
 
     def array(self, small):
         form, element, axes = self.take(3)
         shape = [self.item() for _ in range(axes)]
         order = "F" if form & 4 else "C"
-        dtype = numpy.dtype(DTYPES[element])
+        dtype = numpy.dtype("V16" if element in WIDE else DTYPES[element])
         length = dtype.itemsize
         for axis in shape:
             length *= axis
@@ -182,7 +201,14 @@ class Reader:
             return data
         if form & 3 == 3:
             return data.decode()
+        if element in WIDE:
+            return self.wide(data, WIDE[element]).reshape(shape, order=order)
         return numpy.frombuffer(data, dtype).reshape(shape, order=order)
+
+    def wide(self, data, signed):
+        pieces = (data[at : at + 16] for at in range(0, len(data), 16))
+        numbers = [int.from_bytes(piece, "little", signed=signed) for piece in pieces]
+        return numpy.array(numbers, dtype=object)
 
     ITEMS = {
         0xA0: lambda self: None,
@@ -196,7 +222,7 @@ class Reader:
         0xB2: lambda self: self.text(self.item()),
         0xB3: lambda self: self.take(self.item()),
         0xB4: lambda self: self.items(self.item()),
-        0xB5: lambda self: self.items(self.item()),
+        0xB5: lambda self: self.tuple(self.item()),
         0xB6: lambda self: self.pairs(self.item()),
         0xB7: open_items,
         0xB8: open_pairs,
@@ -210,4 +236,6 @@ class Reader:
         0xC0: lambda self: END,
         0xC1: lambda self: self.array(small=False),
         0xC2: lambda self: self.array(small=True),
+        0xC3: parts,
+        0xC4: lambda self: jbl_parts.Part(self.item()),
     }

@@ -44,13 +44,43 @@ def expected():
     }
 
 
+def check_value(path, value):
+    """What `native.rs` makes as a value of Python, with every kind of part."""
+    matrix = numpy.arange(200, dtype="<f8").reshape(10, 20).T
+    times = numpy.array(["2020-02-29", "NaT"], "M8[D]")
+    record = numpy.dtype({"names": ["a", "b"], "formats": ["<u2", "<f4"], "offsets": [0, 4], "itemsize": 8})
+    shared = value["shared"]
+    wanted = {
+        "plain": (None, True, -1, 2**70, -(2**70), 0.5, 1 - 2j, "text", b"bytes"),
+        "long": (2**200, bytearray(b"array")),
+        "sets": ({1, 2}, frozenset({3})),
+        "matrix": matrix,
+        "big": numpy.array([1, 2], ">i4"),
+        "objects": numpy.array([[None, "a"], ["b", 7]], dtype=object),
+        "scalar": numpy.float32(0.5),
+        "times": times,
+        "types": (numpy.dtype("<f8"), record),
+        "halves": numpy.array([0.5, -2], "<f2"),
+    }
+    for key in wanted:
+        if not same(value[key], wanted[key]):
+            sys.exit(f"{path.name}: `{key}` is not what went in: {value[key]!r:.200}")
+    assert value.keys() == wanted.keys() | {"shared", "again", "object"}, value.keys()
+    assert type(shared) is list and shared[0] is value["matrix"] and shared[1] is shared, "not shared"
+    assert value["again"] == (shared,) and value["again"][0] is shared, "not shared"
+    made = value["object"]
+    assert (made.how, made.fields["class"]) == ("call", ("collections", "deque")), made
+    assert made.fields["arguments"] == () and made.fields["items"] == [made, 8], made
+    assert made.fields["state"]["value"] is value, made
+
+
 def same(value, wanted):
     if isinstance(wanted, numpy.ndarray):
-        return value.dtype == wanted.dtype and numpy.array_equal(value, wanted)
+        return value.dtype == wanted.dtype and numpy.array_equal(value, wanted, equal_nan=wanted.dtype.kind == "M")
     if isinstance(wanted, dict):
         return value.keys() == wanted.keys() and all(same(value[k], wanted[k]) for k in wanted)
-    if isinstance(wanted, list):
-        return len(value) == len(wanted) and all(map(same, value, wanted))
+    if isinstance(wanted, (list, tuple)):
+        return type(value) is type(wanted) and len(value) == len(wanted) and all(map(same, value, wanted))
     return type(value) is type(wanted) and value == wanted
 
 
@@ -78,7 +108,7 @@ def main(folder):
         at, arrays = 0, 0
         while at < len(data):
             reader = jbl.Reader(data, at)
-            check(path, reader.item())
+            (check_value if path.stem == "value" else check)(path, reader.item())
             at = reader.finish()
             arrays += mapped(path, reader) if path.suffix == ".jbl" else 0
         print(path.name, arrays, sep="\t")

@@ -62,10 +62,7 @@ fn read_as<E: Element>(description: &Description, elements: &mut dyn Elements) -
     let len = bytes / size_of::<E>();
     let vec = match elements.available() {
         Some(available) if available < bytes as u64 => return Err(too_long(bytes, available)),
-        // Large memory comes from the system as zeros; small is used again, and zeroing it piece by
-        // piece finds the pieces in the cache when they are filled.
-        Some(_) if bytes >= HUGE => read_at_once(len, elements)?,
-        Some(_) => read_growing(len, elements)?,
+        Some(_) => read_at_once(len, elements)?,
         None => read_growing(len, elements)?,
     };
     elements.finish()?;
