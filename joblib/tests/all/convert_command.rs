@@ -121,6 +121,21 @@ fn arrays_for_python_are_mapped_where_they_lie() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_compressed_is_converted_in_less_memory_than_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let zeros = Array1::<f64>::zeros(5_000_000);
+    joblib::dump(&zeros, folder.path().join("a.jbl.lz4")).unwrap();
+    let program = env!("CARGO_BIN_EXE_joblib");
+    let command = format!("ulimit -d 30000; exec '{program}' convert a.jbl.lz4 b.pkl");
+    let status = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).status();
+    assert!(status.unwrap().success());
+    let converted: Array1<f64> = joblib::load(folder.path().join("b.pkl")).unwrap();
+    assert_eq!(converted, zeros);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no file is left over");
+}
+
 #[test]
 fn objects_stay_what_they_are() {
     let folder = tempfile::tempdir().unwrap();

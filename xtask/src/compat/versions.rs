@@ -7,9 +7,21 @@ use std::process::{Command, Stdio};
 
 use crate::{Result, python, workspace};
 
-/// All minor versions since the format of 0.10 that can be installed and imported by Python 3.11.
-const VERSIONS: [&str; 9] =
-    ["0.14.1", "0.17.0", "1.0.1", "1.1.1", "1.2.0", "1.3.2", "1.4.2", "1.5.3", "1.6.0"];
+/// All minor versions since the format of 0.10 that can be installed and imported by Python 3.11:
+/// 0.12 and 0.13 cannot. What the oldest ask of numpy is not in its second version any more.
+const VERSIONS: [(&str, Option<&str>); 11] = [
+    ("0.10.3", Some("1.26.4")),
+    ("0.11", Some("1.26.4")),
+    ("0.14.1", Some("1.26.4")),
+    ("0.17.0", None),
+    ("1.0.1", None),
+    ("1.1.1", None),
+    ("1.2.0", None),
+    ("1.3.2", None),
+    ("1.4.2", None),
+    ("1.5.3", None),
+    ("1.6.0", None),
+];
 
 /// A Python with one version of joblib.
 pub(super) struct Python {
@@ -32,8 +44,8 @@ impl Python {
     /// Every version that runs here, installed below `target`; the others are named.
     pub(super) fn all() -> Result<Vec<Self>> {
         let mut pythons = Vec::new();
-        for version in VERSIONS {
-            let python = Self::install(version)?;
+        for (version, numpy) in VERSIONS {
+            let python = Self::install(version, numpy)?;
             if python.imports()? {
                 pythons.push(python);
             } else {
@@ -43,15 +55,19 @@ impl Python {
         Ok(pythons)
     }
 
-    fn install(version: &str) -> Result<Self> {
+    fn install(version: &str, numpy: Option<&str>) -> Result<Self> {
         let interpreter = python::interpreter()?;
-        let folder = workspace::target().join("python").join(format!("joblib-{version}"));
+        let name = numpy.map_or(String::new(), |numpy| format!("-numpy-{numpy}"));
+        let name = format!("joblib-{version}{name}");
+        let folder = workspace::target().join("python").join(name);
         if !folder.exists() {
             let temporary = folder.with_extension("new");
             let mut command = Command::new(&interpreter);
             command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
             command.args(["--no-deps", "--target"]).arg(&temporary);
-            let status = command.arg(format!("joblib=={version}")).stdin(Stdio::null()).status()?;
+            command.arg(format!("joblib=={version}"));
+            command.args(numpy.map(|numpy| format!("numpy=={numpy}")));
+            let status = command.stdin(Stdio::null()).status()?;
             if !status.success() {
                 return Err(format!("pip could not install joblib {version}").into());
             }

@@ -11,6 +11,7 @@ use joblib::persist::__private::NewFile;
 use joblib::persist::value::Value;
 use joblib::persist::{FileFormat, MmapMode};
 use joblib::{DumpOptions, LoadOptions};
+use tempfile::NamedTempFile;
 
 use crate::Outcome;
 use crate::progress::{Counted, Progress};
@@ -80,14 +81,15 @@ fn format_of(path: &Path) -> Result<FileFormat> {
     })
 }
 
-/// Loads the value and writes it. Arrays of uncompressed files are never in memory: they go from
-/// the map of one file to the other.
+/// Loads the value and writes it. Arrays are never in memory: they go from the map of one file to
+/// the other. What is compressed lies unpacked beside the new file until it is mapped.
 fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     let (from, to) = (&arguments.from, &arguments.to);
     let threads = usize::from(arguments.threads);
     let reading = Progress::begin(format!("reading `{}`", from.display()), None);
     let options = LoadOptions::new().mmap_where_possible(MmapMode::Read).threads(threads);
-    let value: Value = options.load(from)?;
+    let unpacked = unpack(arguments).and_then(|file| options.load(file.path()).ok());
+    let value: Value = unpacked.map_or_else(|| options.load(from), Ok)?;
     reading.end();
 
     let found = compression(arguments)?.resolve(&Registry::global(), Some(to))?;
@@ -100,6 +102,19 @@ fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     };
     let options = arguments.protocol.iter().fold(options, |o, &protocol| o.protocol(protocol));
     write(to, total, |file| Ok(options.dump_to(&value, file).map(drop)?))
+}
+
+/// What is in a compressed file. None if it is not compressed or that fails: then loading the file
+/// itself works, or says why not.
+fn unpack(arguments: &Arguments) -> Option<NamedTempFile> {
+    let source = BufReader::new(File::open(&arguments.from).ok()?);
+    let decoding = DecodeOptions::new().threads(arguments.threads.into());
+    let mut found = Registry::global().decoder_for(Box::new(source), &decoding).ok()?;
+    found.compressor?;
+    let folder = arguments.to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).ok()?;
+    copy(&mut found.reader, file.as_file_mut()).ok()?;
+    Some(file)
 }
 
 /// Native to native: the same bytes, compressed otherwise, with all values of the file.
