@@ -18,6 +18,16 @@ pub enum Error {
         text: String,
     },
 
+    /// Arrays that workers share were to be written to.
+    #[error(
+        "arrays cannot be seen as `{text}`: a worker would write to them while others look at them \
+         (use `c`, with which each task writes to its own, and have tasks return what they make)"
+    )]
+    SharedWriting {
+        /// What was written.
+        text: String,
+    },
+
     /// A way to see arrays was written as something else.
     #[error("`{text}` is no way to see arrays (known: `r` to read, `c` to copy on write, `none`)")]
     BadArrayMode {

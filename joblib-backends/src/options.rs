@@ -112,7 +112,7 @@ impl WorkerOptions {
     /// A call that each worker makes before its first task, to set up what tasks rely on: the
     /// function and its arguments, as of a task. If it fails or ends the worker, the pool refuses
     /// all tasks, and says why.
-    pub fn initializer(mut self, function: Target, arguments: Frame) -> Self {
+    pub fn initializer(mut self, function: Target, arguments: impl Into<Arc<Frame>>) -> Self {
         self.workers.initializer = Some(Initializer { function, arguments: arguments.into() });
         self
     }
@@ -156,12 +156,14 @@ pub enum ArrayMode {
 impl FromStr for ArrayMode {
     type Err = Error;
 
-    /// Reads joblib's letters: `r`, `c`, and `none`.
+    /// Reads joblib's letters: `r`, `c`, and `none`. Its `r+` and `w+` are refused: arrays that one
+    /// worker writes to while others look at them cannot be had in safe Rust.
     fn from_str(text: &str) -> Result<Self> {
         match text {
             "r" => Ok(Self::Read),
             "c" => Ok(Self::Copy),
             "none" | "None" => Ok(Self::InMemory),
+            "r+" | "w+" => Err(Error::SharedWriting { text: text.to_owned() }),
             _ => Err(Error::BadArrayMode { text: text.to_owned() }),
         }
     }
@@ -182,5 +184,20 @@ impl PartialEq for Initializer {
         self.function.call as usize == other.function.call as usize
             && self.function.fingerprint == other.function.fingerprint
             && self.arguments.as_bytes() == other.arguments.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_joblib_are_known_and_those_that_cannot_be_say_why() {
+        let read = |text: &str| text.parse::<ArrayMode>().map_err(|error| error.to_string());
+        assert_eq!(read("r"), Ok(ArrayMode::Read));
+        assert_eq!(read("c"), Ok(ArrayMode::Copy));
+        assert_eq!(read("none"), Ok(ArrayMode::InMemory));
+        assert!(read("r+").unwrap_err().contains("return what they make"));
+        assert!(read("x").unwrap_err().contains("known: `r`"));
     }
 }

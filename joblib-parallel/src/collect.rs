@@ -28,6 +28,7 @@ impl Ended {
 /// What is known of each task.
 #[derive(Debug)]
 pub(crate) struct Collected<R> {
+    /// In the order of their positions.
     pub(crate) runs: Vec<Run<R>>,
     pub(crate) ended: Ended,
     /// The function that the tasks call, for messages.
@@ -36,14 +37,12 @@ pub(crate) struct Collected<R> {
 
 impl<R> Collected<R> {
     /// The results in the order of the tasks, or the first failure.
-    pub(crate) fn all(mut self) -> Result<Vec<R>> {
+    pub(crate) fn all(self) -> Result<Vec<R>> {
         self.in_time()?;
         let Ended { failures, total, .. } = self.ended;
         if let Some((task, failure)) = failures.into_iter().min_by_key(|(task, _)| *task) {
             return Err(TaskError::new(task, self.function, failure).into());
         }
-        // Stable sorting is quick on what is nearly in order.
-        self.runs.sort_by_key(|run| run.first);
         let mut runs = self.runs.into_iter();
         // The first run keeps its memory if it is the only one.
         let mut all = runs.next().map(|run| run.items).unwrap_or_default();
@@ -87,7 +86,6 @@ impl<R, E> Collected<Result<R, E>> {
     /// The results in the order of the tasks, or the first error or failure.
     pub(crate) fn all_good(mut self) -> Result<Vec<R>, TryError<E>> {
         self.in_time()?;
-        self.runs.sort_by_key(|run| run.first);
         let failed = self.ended.failures.iter().map(|(task, _)| *task).min().unwrap_or(usize::MAX);
         let outputs = self.runs.iter().map(|run| run.items.len()).sum();
         let mut all = Vec::with_capacity(outputs);
@@ -116,7 +114,7 @@ mod tests {
 
     fn collected() -> Collected<u8> {
         Collected {
-            runs: vec![Run { first: 2, items: vec![2, 3] }, Run { first: 0, items: vec![0] }],
+            runs: vec![Run { first: 0, items: vec![0] }, Run { first: 2, items: vec![2, 3] }],
             ended: Ended {
                 failures: vec![(5, Failure::Lost), (1, Failure::NotRun)],
                 total: 6,

@@ -210,7 +210,7 @@ impl ParallelConfig {
 
     /// Calls `body` with these settings in force.
     pub fn scope<R>(&self, body: impl FnOnce() -> R) -> R {
-        let _inside = context::configure(self.0.clone().or(context::current().settings));
+        let _inside = context::configure(self.0.clone().or(context::current().settings()));
         body()
     }
 }

@@ -40,10 +40,18 @@ impl Nesting {
 /// The state of one thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    /// What the regions around ask for; a task does not see those around its call.
-    pub(crate) settings: Settings,
+    /// What the regions around ask for, if there are any; a task does not see those around its call.
+    /// Shared, because a context is exchanged with each batch and settings are a long structure.
+    settings: Option<Arc<Settings>>,
     /// Set while a task runs.
     pub(crate) nesting: Option<Nesting>,
+}
+
+impl Context {
+    /// What the regions around ask for.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.as_deref().cloned().unwrap_or_default()
+    }
 }
 
 thread_local! {
@@ -58,12 +66,12 @@ pub(crate) fn current() -> Context {
 
 /// Marks this thread as running a task, until the guard is dropped.
 pub(crate) fn enter(nesting: &Nesting) -> Inside {
-    replace(Context { settings: Settings::default(), nesting: Some(nesting.clone()) })
+    replace(Context { settings: None, nesting: Some(nesting.clone()) })
 }
 
 /// Puts `settings` in force on this thread, until the guard is dropped.
 pub(crate) fn configure(settings: Settings) -> Inside {
-    replace(Context { settings, nesting: current().nesting })
+    replace(Context { settings: Some(Arc::new(settings)), nesting: current().nesting })
 }
 
 fn replace(context: Context) -> Inside {

@@ -19,7 +19,7 @@ use crate::ids::next_call;
 use crate::panics::drop_quietly;
 use crate::plan::Workers;
 use crate::progress::Progress;
-use crate::runs::Run;
+use crate::runs::{Run, Runs};
 use crate::scope::{Scope, scope};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, into_inner, lock};
@@ -55,11 +55,15 @@ where
     T: Task,
     I: Iterator<Item = T> + Send,
 {
-    let runs = Mutex::new(Vec::new());
-    let take = |run| lock(&runs).push(run);
+    let runs = Mutex::new(Runs::default());
+    let take = |run| {
+        let emptied = lock(&runs).add(run);
+        // Not under the lock.
+        drop(emptied);
+    };
     let ended = each(workers, dispatch, tasks, rules, progress, &take);
     Collected {
-        runs: into_inner(runs),
+        runs: into_inner(runs).sorted(),
         ended,
         function: T::portable().map(|wire| wire.target.name),
     }

@@ -38,6 +38,10 @@ pub enum Error {
         done: usize,
     },
 
+    /// The call that each worker process is to make first cannot travel to it.
+    #[error("`initializer`: {}", Told(.0))]
+    Initializer(Failure),
+
     /// Tasks are to be tried again that cannot be.
     #[error(
         "`retries`: these tasks run once; write `delayed(|| …).repeatable()` for a closure that can          be cloned, or `delayed!(function(arguments))`"
@@ -182,8 +186,16 @@ impl fmt::Display for TaskError {
         if let Some(function) = self.function {
             write!(f, " (`{function}`)")?;
         }
-        f.write_str(": ")?;
-        match &self.failure {
+        write!(f, ": {}", Told(&self.failure))
+    }
+}
+
+/// A failure for people.
+struct Told<'a>(&'a Failure);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
             Failure::Panic { message } => write!(f, "panicked: {message}"),
             Failure::Codec { message }
             | Failure::Refused { message }

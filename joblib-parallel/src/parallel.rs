@@ -18,7 +18,7 @@ use crate::scope::scope;
 use crate::stream::{InPlace, Results, Shared, Submit, Window};
 use crate::trace::{Recorder, Title};
 use crate::watch::{Rules, Watch};
-use crate::wishes::{Prefer, Require};
+use crate::wishes::{Prefer, Require, Setup};
 use crate::{Error, Fold, Result, Retries, Task, TaskError, TryError, in_place, reduce};
 
 /// A parallel loop: settings, and methods that run tasks with them.
@@ -240,8 +240,39 @@ impl Parallel {
         self
     }
 
-    /// Everything else about worker processes: what they do first, how many tasks, how much memory and
-    /// how much idle time they have. The four settings above go before what stands here.
+    /// A call that each worker process makes before its first task, to set up what tasks rely on:
+    /// `delayed!(function(arguments))`. Its result is dropped. If it panics or ends the worker, no task
+    /// runs, and the error says why. Default: none, as the `initializer` of loky 3.5.
+    ///
+    /// Loops with the same call share their workers.
+    #[cfg_attr(all(feature = "processes", target_os = "linux"), doc = "```")]
+    #[cfg_attr(not(all(feature = "processes", target_os = "linux")), doc = "```ignore")]
+    /// use std::sync::OnceLock;
+    ///
+    /// use joblib_parallel::{Parallel, delayed};
+    ///
+    /// static UNIT: OnceLock<String> = OnceLock::new();
+    ///
+    /// fn set_unit(unit: &str) {
+    ///     UNIT.get_or_init(|| unit.to_owned());
+    /// }
+    ///
+    /// fn label(length: u32) -> String {
+    ///     format!("{length} {}", UNIT.get().map_or("", String::as_str))
+    /// }
+    ///
+    /// let parallel = Parallel::new().n_jobs(2).backend("processes");
+    /// let parallel = parallel.initializer(delayed!(set_unit("km")));
+    /// assert_eq!(parallel.run([1, 2].map(|n| delayed!(label(n))))?, ["1 km", "2 km"]);
+    /// # Ok::<(), joblib_parallel::Error>(())
+    /// ```
+    pub fn initializer<T: Task>(mut self, call: T) -> Self {
+        self.settings.workers.initializer = Some(Setup::of(&call));
+        self
+    }
+
+    /// Everything else about worker processes: how many tasks, how much memory and how much idle time
+    /// they have. The five settings above go before what stands here.
     pub fn worker_options(mut self, options: WorkerOptions) -> Self {
         self.settings.workers.options = Some(options);
         self

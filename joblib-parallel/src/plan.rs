@@ -66,7 +66,7 @@ impl Plan {
 pub(crate) fn resolve(arguments: Settings, portable: bool) -> Result<(Settings, Plan)> {
     let chosen = arguments.backend.is_some();
     let context = context::current();
-    let mut settings = arguments.or(context.settings);
+    let mut settings = arguments.or(context.settings());
     if context.nesting.is_none() && !inside_worker() {
         settings = settings.or(Settings::from_environment(|name| std::env::var(name).ok())?);
     }
@@ -125,7 +125,7 @@ fn outermost(
     if canonical(&name) == "sequential" || (one && is_local(&name)) {
         return Ok(Plan::InPlace);
     }
-    let backend = backend_by_name_with(&name, requested, &workers.clone().options())?;
+    let backend = backend_by_name_with(&name, requested, &workers.clone().options()?)?;
     Ok(Plan::On(Workers::of(backend, requested)?))
 }
 
