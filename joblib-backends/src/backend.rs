@@ -25,6 +25,13 @@ pub struct Capabilities {
     pub max_batch_len: Option<NonZeroU32>,
 }
 
+impl Capabilities {
+    /// Those of threads: they share the caller's memory and cannot be killed.
+    pub fn of_threads() -> Self {
+        Self { shared_memory: true, ..Self::default() }
+    }
+}
+
 /// A place where tasks run.
 ///
 /// The dispatcher above decides *what* runs and in which batches; a backend only decides
@@ -47,9 +54,7 @@ pub struct Capabilities {
 ///         "thread-each"
 ///     }
 ///     fn capabilities(&self) -> Capabilities {
-///         let mut capabilities = Capabilities::default();
-///         capabilities.shared_memory = true;
-///         capabilities
+///         Capabilities::of_threads()
 ///     }
 ///     fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize> {
 ///         requested.resolve(cpu_count())

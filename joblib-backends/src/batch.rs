@@ -1,6 +1,7 @@
 //! Tasks that travel together, without their types.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::CallId;
@@ -108,8 +109,15 @@ pub enum Failure {
     Lost,
 }
 
+/// Runs `batch`. Panics of tasks are caught in [`Batch::run`]; one from a batch's own code must not end
+/// the thread. Its call sees lost tasks, because the batch was dropped on the way.
+pub(crate) fn run(batch: Box<dyn Batch>) {
+    if catch_unwind(AssertUnwindSafe(|| batch.run())).is_err() {
+        log::error!("a batch panicked outside its tasks");
+    }
+}
+
 /// Answers every task of `batch` with a refusal.
-#[cfg(any(all(feature = "processes", target_os = "linux"), feature = "threads"))]
 pub(crate) fn refuse(mut batch: Box<dyn Batch>, why: &str) {
     for task in 0..batch.len() {
         let message = why.to_owned();

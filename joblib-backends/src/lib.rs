@@ -24,8 +24,8 @@
 //! | `Threads` | a pool of threads | shared | no | everywhere with threads |
 //! | `Processes` | this executable, started again | their own | yes | Linux |
 //!
-//! A backend of your own implements [`Backend`], passes the suite of the feature `conformance`, and
-//! is chosen by name after [`register_backend`].
+//! A backend of your own implements [`Backend`], for threads around a [`BatchQueue`], passes the suite of
+//! the feature `conformance`, and is chosen by name after [`register_backend`].
 //!
 //! # Limits
 //!
@@ -43,6 +43,7 @@
 
 mod backend;
 mod batch;
+mod batch_queue;
 #[cfg(feature = "processes")]
 mod codec;
 #[cfg(feature = "conformance")]
@@ -65,9 +66,11 @@ mod sequential;
 mod shared;
 #[cfg(feature = "threads")]
 mod threads;
+mod waiting;
 
 pub use backend::{Backend, CallId, Capabilities};
 pub use batch::{Batch, CallFn, Failure, Frame, Payload, Target};
+pub use batch_queue::BatchQueue;
 pub use cpus::{cpu_count, physical_cpu_count};
 #[cfg(all(feature = "distributed", target_os = "linux"))]
 pub use distributed::Distributed;

@@ -18,7 +18,7 @@ impl Backend for Sequential {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { shared_memory: true, ..Capabilities::default() }
+        Capabilities::of_threads()
     }
 
     /// Always one, unless zero was asked for.

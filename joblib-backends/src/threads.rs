@@ -2,16 +2,14 @@
 //! its own batches.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
-use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::batch::refuse;
+use crate::batch::{refuse, run};
 use crate::pools::{Pool, Pools};
+use crate::waiting::Waiting;
 use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_count};
 
 /// Runs batches on a fixed number of threads.
@@ -81,7 +79,7 @@ impl Backend for Threads {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { shared_memory: true, ..Capabilities::default() }
+        Capabilities::of_threads()
     }
 
     /// As many as asked for, but no more than there are threads.
@@ -106,7 +104,7 @@ impl Backend for Threads {
     }
 
     fn abort(&self, call: CallId) {
-        let queued = self.shared.lock().waiting.remove(&call);
+        let queued = self.shared.lock().waiting.take_all_of(call);
         // Outside the lock: dropping a batch runs the dispatcher's code.
         drop(queued);
     }
@@ -145,10 +143,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Queues that are not empty.
-    waiting: BTreeMap<CallId, VecDeque<Box<dyn Batch>>>,
-    /// The call that was served last.
-    served: Option<CallId>,
+    waiting: Waiting,
     /// Loops that run, or were asked for.
     loops: usize,
     running: usize,
@@ -160,28 +155,6 @@ struct State {
 enum Next {
     Nothing,
     StartLoop,
-}
-
-impl State {
-    /// Takes the oldest batch of `call`.
-    fn take_of(&mut self, call: CallId) -> Option<Box<dyn Batch>> {
-        let queue = self.waiting.get_mut(&call)?;
-        let batch = queue.pop_front()?;
-        if queue.is_empty() {
-            self.waiting.remove(&call);
-        }
-        self.running += 1;
-        Some(batch)
-    }
-
-    /// Takes the oldest batch of the call whose turn it is.
-    fn take(&mut self) -> Option<Box<dyn Batch>> {
-        let after = self.served.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut later = self.waiting.range((after, Bound::Unbounded));
-        let (&call, _) = later.next().or_else(|| self.waiting.first_key_value())?;
-        self.served = Some(call);
-        self.take_of(call)
-    }
 }
 
 impl Shared {
@@ -196,12 +169,11 @@ impl Shared {
 
     /// Queues `batch`, or gives it back if the pool is closed.
     fn push(&self, batch: Box<dyn Batch>) -> Result<Next, Box<dyn Batch>> {
-        let call = batch.call();
         let mut state = self.lock();
         if state.closed {
             return Err(batch);
         }
-        state.waiting.entry(call).or_default().push_back(batch);
+        state.waiting.push(batch);
         if state.loops == self.workers {
             return Ok(Next::Nothing);
         }
@@ -225,7 +197,8 @@ impl Shared {
     /// Runs batches until none is queued.
     fn work(&self) {
         let mut state = self.lock();
-        while let Some(batch) = state.take() {
+        while let Some(batch) = state.waiting.take() {
+            state.running += 1;
             drop(state);
             run(batch);
             state = self.lock();
@@ -236,10 +209,12 @@ impl Shared {
 
     /// Runs the oldest batch of `call`; false if none is queued.
     fn run_one_of(&self, call: CallId) -> bool {
-        let batch = self.lock().take_of(call);
-        let Some(batch) = batch else {
+        let mut state = self.lock();
+        let Some(batch) = state.waiting.take_of(call) else {
             return false;
         };
+        state.running += 1;
+        drop(state);
         run(batch);
         self.end_one(&mut self.lock());
         true
@@ -274,39 +249,13 @@ impl Shared {
     }
 }
 
-/// Panics of tasks are caught in `Batch::run`. One from a batch's own code must not end the
-/// thread; its call sees lost tasks, because the batch was dropped on the way.
-fn run(batch: Box<dyn Batch>) {
-    if catch_unwind(AssertUnwindSafe(|| batch.run())).is_err() {
-        log::error!("a batch panicked outside its tasks");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::waiting::tests::Nothing;
     use crate::{Failure, Frame, Payload, Target};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
-
-    struct Nothing(CallId);
-
-    impl Batch for Nothing {
-        fn call(&self) -> CallId {
-            self.0
-        }
-        fn len(&self) -> u32 {
-            1
-        }
-        fn target(&self) -> Option<Target> {
-            None
-        }
-        fn run(self: Box<Self>) {}
-        fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
-            Ok(())
-        }
-        fn reply(&mut self, _: u32, _: Result<Payload<'_>, Failure>) {}
-    }
 
     #[test]
     fn as_many_loops_are_started_as_there_are_workers() {
@@ -370,16 +319,5 @@ mod tests {
         let (done, on_top) = mpsc::channel();
         threads.submit(Box::new(Waiting::First { threads: Arc::clone(&threads), done }));
         assert_eq!(on_top.recv(), Ok(false));
-    }
-
-    #[test]
-    fn calls_take_turns() {
-        let shared = Shared::new(2);
-        for call in [1, 1, 1, 2, 2, 3] {
-            assert!(shared.push(Box::new(Nothing(CallId(call)))).is_ok());
-        }
-        let mut state = shared.lock();
-        let order: Vec<_> = std::iter::from_fn(|| state.take()).map(|b| b.call().0).collect();
-        assert_eq!(order, [1, 2, 3, 1, 2, 1]);
     }
 }
