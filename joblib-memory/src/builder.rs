@@ -1,6 +1,6 @@
 //! What can be said about a memory before there is one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,7 +30,8 @@ pub struct MemoryBuilder {
 }
 
 impl MemoryBuilder {
-    pub(crate) fn new(store: Arc<dyn Store>, location: Option<PathBuf>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let location = store.location().map(Path::to_owned);
         let (options, limits) = (Options::default(), Limits::new());
         let algorithm = Algorithm::default();
         Self { store, location, options, limits, algorithm, patience: PATIENCE }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::layout::keys;
+use crate::layout::keys::{self, Role};
 use crate::{Digest, Function};
 
 /// One call: a function, its code, its arguments. Under this a store keeps the result.
@@ -37,7 +37,7 @@ impl CallId {
     /// The call with this [key](Self::to_key); nothing if there is none.
     #[must_use]
     pub fn from_key(key: &str) -> Option<Self> {
-        keys::read(key)
+        keys::read(key).filter(|(_, role)| *role == Role::Entry).map(|(id, _)| id)
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use joblib_compress::{DecodeOptions, Registry};
+use joblib_persist::__private::load_opened;
 use joblib_persist::{ErrorKind, LoadOptions, dump_to, load_from, seek_last};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,11 @@ impl Content {
     pub(crate) fn value<T: DeserializeOwned>(&self, id: &CallId, options: &Options) -> Result<T> {
         match self {
             Self::Bytes(bytes) => load_from(&bytes[..]),
-            Self::File(_, path) => LoadOptions::new().mmap_mode(options.mmap_mode).load(path),
+            Self::File(file, path) => {
+                let mut file = file.try_clone().map_err(Error::file("reading", path))?;
+                file.rewind().map_err(Error::file("reading", path))?;
+                load_opened(&LoadOptions::new().mmap_mode(options.mmap_mode), file, path)
+            }
             Self::Stream(stream) => return value_in(&mut stream.borrow_mut(), id),
         }
         .map_err(|error| Error::damaged(id, error))

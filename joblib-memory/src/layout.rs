@@ -6,6 +6,8 @@
 //! <location>/joblib/<crate>/<module…>/<function>/<code>/<arguments>.jbl
 //! ```
 
+pub(crate) mod keys;
+
 use std::path::{Path, PathBuf};
 
 use crate::{CallId, Digest, Function};
@@ -15,6 +17,10 @@ const ROOT: &str = "joblib";
 const ENTRY_SUFFIX: &str = ".jbl";
 const LOCK_SUFFIX: &str = ".lock";
 const TEMPORARY_SUFFIX: &str = ".tmp";
+#[cfg(feature = "cloud")]
+const CLAIM_SUFFIX: &str = ".claim";
+#[cfg(feature = "cloud")]
+const USE_SUFFIX: &str = ".used";
 
 /// The file that keeps a store out of git, and its content. It lies in the folder of the store and
 /// not, as joblib's does, beside it: a location may hold other files that git should see.
@@ -107,42 +113,6 @@ impl Layout {
         path.push(id.code.to_string());
         path.push(format!("{}{suffix}", id.arguments));
         path
-    }
-}
-
-/// Names of objects, where there are no folders: the same as those of files, so that a folder copied
-/// to a bucket is a store there.
-pub(crate) mod keys {
-    use super::{ENTRY_SUFFIX, Name, ROOT, escape, read_file, read_folder};
-    use crate::{CallId, Function};
-
-    /// What the names of all entries begin with, or those of one function and the ones nested in it.
-    pub(crate) fn folder(function: Option<&Function>) -> String {
-        let components = function.map(Function::components).unwrap_or_default();
-        let names = components.into_iter().map(escape);
-        std::iter::once(ROOT.to_owned()).chain(names).collect::<Vec<_>>().join("/")
-    }
-
-    /// The name of an entry.
-    pub(crate) fn entry(id: &CallId) -> String {
-        format!("{}/{}/{}{ENTRY_SUFFIX}", folder(Some(&id.function)), id.code, id.arguments)
-    }
-
-    /// The call whose entry has this name; nothing if it is none of ours.
-    pub(crate) fn read(key: &str) -> Option<CallId> {
-        let mut parts = key.split('/');
-        if parts.next() != Some(ROOT) {
-            return None;
-        }
-        let Name::Entry(arguments) = read_file(parts.next_back()?) else { return None };
-        let Name::Code(code) = read_folder(parts.next_back()?) else { return None };
-        let components = parts.map(|part| match read_folder(part) {
-            Name::Component(component) => Some(component),
-            _ => None,
-        });
-        let components: Vec<String> = components.collect::<Option<_>>()?;
-        let function = Function::new(&components.join("::"));
-        (!components.is_empty()).then_some(CallId { function, code, arguments })
     }
 }
 
@@ -302,6 +272,13 @@ mod tests {
             };
             let key = keys::entry(&id);
             prop_assert!(Layout::new(Path::new("")).entry(&id) == Path::new(&key), "{}", key);
+            prop_assert_eq!(keys::read(&key), Some((id.clone(), keys::Role::Entry)));
+            #[cfg(feature = "cloud")]
+            prop_assert_eq!(keys::read(&keys::claim(&id)), Some((id.clone(), keys::Role::Claim)));
+            #[cfg(feature = "cloud")]
+            prop_assert_eq!(keys::read(&keys::used(&id)), Some((id.clone(), keys::Role::Use)));
+            #[cfg(feature = "cloud")]
+            prop_assert_eq!(CallId::from_key(&keys::used(&id)), None);
             prop_assert_eq!(CallId::from_key(&id.to_key()), Some(id));
         }
 

@@ -82,8 +82,7 @@ impl Memory {
     /// [`new`](Self::new) with more to say.
     #[must_use]
     pub fn builder(location: impl AsRef<Path>) -> MemoryBuilder {
-        let store = Arc::new(FolderStore::new(&location));
-        MemoryBuilder::new(store, Some(location.as_ref().to_owned()))
+        Self::with_store(FolderStore::new(location))
     }
 
     /// The memory in the store at `url`: as [`new`](Self::new) for a path and `file:///…`,
@@ -108,16 +107,13 @@ impl Memory {
     ///
     /// As [`open_store`](crate::open_store).
     pub fn open(url: &str) -> Result<Self> {
-        match crate::store::folder(url)? {
-            Some(folder) => Ok(Self::new(folder)),
-            None => Ok(Self::with_store(crate::store::open_store(url)?).build()),
-        }
+        Ok(Self::with_store(crate::store::open_store(url)?).build())
     }
 
     /// A memory over any store.
     #[must_use]
     pub fn with_store(store: impl Store + 'static) -> MemoryBuilder {
-        MemoryBuilder::new(Arc::new(store), None)
+        MemoryBuilder::new(Arc::new(store))
     }
 
     /// A memory that remembers nothing, as `Memory(location=None)` in joblib: whatever is cached

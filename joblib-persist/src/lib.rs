@@ -142,5 +142,6 @@ pub use joblib_compress::Compression;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::file::NewFile;
+    pub use crate::load::load_opened;
     pub use crate::location::file_of_url;
 }

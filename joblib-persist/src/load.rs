@@ -234,6 +234,11 @@ impl LoadOptions {
 
     fn load_file<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
         let file = self.open(path).map_err(|source| Error::io("opening the file", source))?;
+        self.load_opened(file, path)
+    }
+
+    /// Reads the value in `file`, which is open at its beginning; `path` is what it is called.
+    pub(crate) fn load_opened<T: DeserializeOwned>(&self, file: File, path: &Path) -> Result<T> {
         if !file.metadata().map_err(reading)?.is_file() {
             self.warn_of("is not a file", path);
             return self.load_from(BufReader::new(file));
@@ -371,6 +376,16 @@ enum Content {
     Archive,
     /// Or foreign.
     Compressed,
+}
+
+/// [`LoadOptions::load`] from a file that is open already, at its beginning.
+#[doc(hidden)]
+pub fn load_opened<T: DeserializeOwned>(
+    options: &LoadOptions,
+    file: File,
+    path: &Path,
+) -> Result<T> {
+    options.load_opened(file, path).map_err(|error| error.in_file(Action::Loading, path))
 }
 
 impl Content {

@@ -83,7 +83,7 @@ pub fn open_store(url: &str) -> Result<Arc<dyn Store>> {
 }
 
 /// The folder that `url` names, if it does.
-pub(crate) fn folder(url: &str) -> Result<Option<PathBuf>> {
+fn folder(url: &str) -> Result<Option<PathBuf>> {
     match split(url) {
         None => Ok(Some(url.into())),
         Some(("file", rest)) if registered("file").is_none() => {

@@ -240,6 +240,10 @@ impl Store for FolderStore {
         let path = self.layout.lock_of(id);
         claimed(&path, self.in_folder(&path, || LockFile::lock(&path, wait)))
     }
+
+    fn location(&self) -> Option<&Path> {
+        Some(self.layout.location())
+    }
 }
 
 /// The file and what the system knows of it; nothing if it is not there.

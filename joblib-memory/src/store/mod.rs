@@ -2,9 +2,13 @@
 
 mod address;
 #[cfg(feature = "cloud")]
+mod attendant;
+#[cfg(feature = "cloud")]
 mod cloud;
 mod folder;
 mod in_memory;
+#[cfg(feature = "cloud")]
+mod lease;
 #[cfg(any(test, not(target_os = "linux")))]
 mod lock_file;
 #[cfg(target_os = "linux")]
@@ -15,11 +19,10 @@ mod unnamed;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use address::folder;
 pub use address::{StoreFactory, open_store, register_store};
 #[cfg(feature = "cloud")]
 pub use cloud::CloudStore;
@@ -34,9 +37,10 @@ use crate::{CallId, Function, Result};
 /// processes may do so at the same time; whatever they do, a reader finds nothing or a whole
 /// entry, and an entry that was put and not deleted is found.
 ///
-/// There are no default methods, on purpose: a wrapper that forgot to forward one would silently
-/// behave differently from what it wraps. A new implementation is finished when the `conformance`
-/// suite passes.
+/// [`get`](Self::get), [`put_if_absent`](Self::put_if_absent), [`list`](Self::list) and
+/// [`delete`](Self::delete) make a store; the others have defaults for one that keeps no times of use
+/// and cannot lock. A store around another one has to forward all of them. A new implementation is
+/// finished when the `conformance` suite passes; `examples/own_store.rs` is one of forty lines.
 pub trait Store: fmt::Debug + Send + Sync {
     /// The entry, if there is one. Counts as a use of it.
     ///
@@ -45,12 +49,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If the store cannot be read. No entry is `None`, not an error.
     fn get(&self, id: &CallId) -> Result<Option<Stored>>;
 
-    /// The entry, if there is one, for somebody who only looks: no use of it.
+    /// The entry, if there is one, for somebody who only looks: no use of it. By default
+    /// [`get`](Self::get).
     ///
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    fn peek(&self, id: &CallId) -> Result<Option<Stored>>;
+    fn peek(&self, id: &CallId) -> Result<Option<Stored>> {
+        self.get(id)
+    }
 
     /// Stores what `write` writes, unless there is an entry already; says whether it did.
     ///
@@ -76,22 +83,34 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// If there is an entry that cannot be deleted.
     fn delete(&self, id: &CallId) -> Result<bool>;
 
-    /// Notes a use of the entry without reading it; says whether there is one.
+    /// Notes a use of the entry without reading it; says whether there is one. By default it
+    /// [gets](Self::get) it.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
-    fn touch(&self, id: &CallId) -> Result<bool>;
+    fn touch(&self, id: &CallId) -> Result<bool> {
+        Ok(self.get(id)?.is_some())
+    }
 
     /// Claims the computation of an entry among all processes that use this store.
     ///
     /// A claim ends when it is dropped and when its process dies. Threads of one process need not
-    /// be kept apart: they are, before it comes to this.
+    /// be kept apart: they are, before it comes to this. With `wait` it waits until nobody else has
+    /// the claim. By default there are no claims: two processes may compute the same at once.
     ///
     /// # Errors
     ///
     /// If claims are possible and this one failed for another reason than being taken.
-    fn claim(&self, id: &CallId, wait: bool) -> Result<Claim>;
+    fn claim(&self, _id: &CallId, _wait: bool) -> Result<Claim> {
+        Ok(Claim::Unsupported)
+    }
+
+    /// The location whose folder `joblib` has the entries, if that is so: hits, misses and what was
+    /// evicted are then written down there for all processes. By default there is none.
+    fn location(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// Writes an entry to what it is given.
@@ -238,5 +257,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn claim(&self, id: &CallId, wait: bool) -> Result<Claim> {
         (**self).claim(id, wait)
+    }
+
+    fn location(&self) -> Option<&Path> {
+        (**self).location()
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use joblib_memory::{Digest, FolderStore, Function, InMemoryStore, Limits, Memory, Store};
+use joblib_memory::{
+    Digest, FolderStore, Function, InMemoryStore, Limits, Memory, Store, open_store,
+};
 
 /// A memory in a folder with `count` results of about a kilobyte; result 0 was used last long ago.
 fn filled(count: u32) -> (tempfile::TempDir, Memory) {
@@ -212,6 +214,24 @@ fn time_that_was_saved_is_counted() {
         assert!(stats.computing >= Duration::from_millis(20), "{stats:?}");
         assert!(stats.saved >= Duration::from_millis(40), "{stats:?}");
     }
+}
+
+#[test]
+fn a_memory_over_a_folder_store_counts_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let url = place.to_str().unwrap();
+    let memories = [
+        Memory::with_store(FolderStore::new(place)).build(),
+        Memory::with_store(open_store(url).unwrap()).build(),
+        Memory::open(url).unwrap(),
+    ];
+    for memory in memories {
+        assert_eq!(memory.location(), Some(place));
+        assert_eq!(memory.cache("f", |x: &u8| *x).call(&1), 1);
+    }
+    let stat = Memory::new(place).stat().unwrap();
+    assert_eq!((stat.functions[0].calls.misses, stat.functions[0].calls.hits), (1, 2));
 }
 
 #[test]

@@ -77,5 +77,5 @@ fn a_store_may_be_shared() {
     assert_eq!(numbers(&one), numbers(&two));
     assert_eq!((one.stats().misses, two.stats().hits), (1, 1));
     assert_eq!(store.list(None).unwrap().len(), 1);
-    assert_eq!(one.location(), None);
+    assert_eq!(one.location(), Some(folder.path()));
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -24,6 +25,7 @@ pub struct ObjectReader {
     object: Object,
     len: u64,
     e_tag: Option<String>,
+    modified: SystemTime,
     position: u64,
     /// Fetched and not read yet.
     pieces: VecDeque<Bytes>,
@@ -42,14 +44,21 @@ impl ObjectReader {
     pub(super) fn open(object: Object) -> io::Result<Self> {
         let opened = get(&object, GetOptions::default())?;
         let (len, e_tag) = (opened.meta.size, opened.meta.e_tag.clone());
+        let modified = opened.meta.last_modified.into();
         let coming = Some(fetch(opened.into_stream())?);
-        Ok(Self { object, len, e_tag, position: 0, pieces: VecDeque::new(), coming })
+        Ok(Self { object, len, e_tag, modified, position: 0, pieces: VecDeque::new(), coming })
     }
 
     /// Bytes of the whole object.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.len
+    }
+
+    /// When the object was written, by the clock of the service.
+    #[must_use]
+    pub fn modified(&self) -> SystemTime {
+        self.modified
     }
 
     /// Waits for the next pieces, and has those behind them fetched.

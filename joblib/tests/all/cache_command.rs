@@ -99,3 +99,17 @@ fn mistakes_are_named_in_one_line() {
     assert_eq!(code, 2);
     assert!(error.contains("`many` is no number of bytes"), "{error}");
 }
+
+#[test]
+fn takes_urls() {
+    let folder = filled();
+    let url = format!("file://{}/cache", folder.path().display());
+    let (code, text, error) = joblib(&["verify", &url], folder.path());
+    assert_eq!((code, &*text), (0, "5 whole, 0 damaged\n"), "{error}");
+    let (code, _, error) = joblib(&["ls", &format!("{url}/joblib")], folder.path());
+    assert_eq!(code, 2);
+    assert!(error.contains("no folder `joblib`; did you mean"), "{error}");
+    let (code, _, error) = joblib(&["ls", "nosuch://bucket"], folder.path());
+    assert_eq!(code, 2);
+    assert!(error.contains("nosuch://bucket") && error.contains("known: "), "{error}");
+}

@@ -79,7 +79,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Place {
-    /// The folder that was given to `Memory::new`, with the folder `joblib` in it.
+    /// The folder that was given to `Memory::new`, with the folder `joblib` in it; or the URL that was
+    /// given to `Memory::open`, such as s3://bucket/prefix (feature `cloud`).
     dir: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -107,17 +108,19 @@ pub(crate) fn run(command: Command) -> Outcome {
     }
 }
 
-fn open(place: &Place) -> Result<Memory, String> {
-    if place.dir.join("joblib").is_dir() {
-        return Ok(Memory::new(&place.dir));
-    }
-    let mut message = format!("no results in `{}`: it has no folder `joblib`", place.dir.display());
-    if place.dir.file_name().is_some_and(|name| name == "joblib") {
-        let parent = place.dir.parent().filter(|parent| *parent != Path::new(""));
+fn open(place: &Place) -> Result<Memory, Box<dyn std::error::Error>> {
+    let url = place.dir.to_str().filter(|dir| dir.contains("://"));
+    let memory = url.map_or_else(|| Ok(Memory::new(&place.dir)), Memory::open)?;
+    let Some(dir) = memory.location().filter(|dir| !dir.join("joblib").is_dir()) else {
+        return Ok(memory);
+    };
+    let mut message = format!("no results in `{}`: it has no folder `joblib`", dir.display());
+    if dir.file_name().is_some_and(|name| name == "joblib") {
+        let parent = dir.parent().filter(|parent| *parent != Path::new(""));
         let parent = parent.unwrap_or(Path::new("."));
         message.push_str(&format!("; did you mean `{}`?", parent.display()));
     }
-    Err(message)
+    Err(message.into())
 }
 
 /// The function of that path, or the only one whose path ends so.
