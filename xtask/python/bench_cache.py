@@ -1,77 +1,111 @@
 """What cached calls cost, and what it costs to look after their results, with others than us."""
 
 import shutil
+from concurrent import futures
+from functools import partial
 
 import bench_common
+import cachier
 import diskcache
 import joblib
 import numpy
 
-ARRAY = 131_072
+# Threads or processes at once.
+CROWD = 8
+
+SIZES = [8, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000]
+
+# Elements of an array of 100 MB.
+LARGE = 12_500_000
+
+
+# How many results were computed in this process.
+computed = 0
 
 
 def number(n, elements):
+    global computed
+    computed += 1
     return float(n + elements)
 
 
 def array(n, elements):
+    global computed
+    computed += 1
     return numpy.full(elements, float(n))
 
 
-def absent(n, elements):
-    raise AssertionError("its result is stored")
+def twice(values):
+    return values * 2.0
 
 
-def joblib_cached(folder, compute, mmap_mode=None):
-    return joblib.Memory(folder / "joblib", mmap_mode=mmap_mode, verbose=0).cache(compute)
+def with_joblib(folder, compute):
+    return joblib.Memory(folder / "joblib", verbose=0).cache(compute)
 
 
-def diskcache_cached(folder, compute):
+def with_joblib_mapped(folder, compute):
+    return joblib.Memory(folder / "joblib", mmap_mode="r", verbose=0).cache(compute)
+
+
+def with_diskcache(folder, compute):
     return diskcache.Cache(folder / "diskcache").memoize(name="measured")(compute)
 
 
-def arguments(kind, size):
-    match kind:
-        case "large":
-            return [(0, size // 8)]
-        case "array":
-            return [(n, ARRAY) for n in range(size)]
-        case _:
-            return [(n, 1) for n in range(size)]
+def with_cachier(folder, compute):
+    # All results in one file would be read and written at each call.
+    return cachier.cachier(cache_dir=folder / "cachier", separate_files=True)(compute)
 
 
-def calls(cached, all_arguments):
-    bench_common.touch_memory(max(elements * 8 for _, elements in all_arguments))
+# How a function is cached, and the folder below ours where that keeps its results.
+CACHES = {
+    "joblib": (with_joblib, "joblib"),
+    "joblib-mapped": (with_joblib_mapped, "joblib"),
+    "diskcache": (with_diskcache, "diskcache"),
+    "cachier": (with_cachier, "cachier"),
+}
+
+
+def calls(make, compute, elements, folder, size):
+    bench_common.touch_memory(elements * 8)
+    cached = make(folder, compute)
 
     def run():
-        for one in all_arguments:
-            cached(*one)
+        for n in range(size):
+            cached(n, elements)
 
     return bench_common.take(run)[1]
 
 
-def miss_joblib(folder, size, kind):
-    shutil.rmtree(folder / "joblib", ignore_errors=True)
-    compute = number if kind == "number" else array
-    return calls(joblib_cached(folder, compute), arguments(kind, size))
+def misses(make, name, compute, elements, folder, size):
+    shutil.rmtree(folder / name, ignore_errors=True)
+    return calls(make, compute, elements, folder, size)
 
 
-def hit_joblib(folder, size, kind, mmap_mode=None):
-    compute = number if kind == "number" else array
-    cached = joblib_cached(folder, compute, mmap_mode)
-    all_arguments = arguments(kind, size)
-    assert all(cached.check_call_in_cache(*one) for one in all_arguments[:3])
-    return calls(cached, all_arguments)
+def hits(make, compute, elements, folder, size):
+    sample = calls(make, compute, elements, folder, size)
+    assert computed == 0, "its result is stored"
+    return sample
 
 
-def miss_diskcache(folder, size, kind):
-    shutil.rmtree(folder / "diskcache", ignore_errors=True)
-    compute = number if kind == "number" else array
-    return calls(diskcache_cached(folder, compute), arguments(kind, size))
+def of_large(fresh, folder, _):
+    if fresh:
+        shutil.rmtree(folder / "joblib", ignore_errors=True)
+    values = array(0, LARGE)
+    cached = with_joblib_mapped(folder, twice)
+    return bench_common.take(lambda: cached(values))[1]
 
 
-def hit_diskcache(folder, size, kind):
-    return calls(diskcache_cached(folder, absent), arguments(kind, size))
+def ask(folder, share):
+    cached = with_joblib(folder, number)
+    for n in share:
+        cached(n, 1)
+
+
+def hit_crowd(executor, folder, size):
+    shares = [range(member, size, CROWD) for member in range(CROWD)]
+    with executor(CROWD) as pool:
+        list(pool.map(abs, range(CROWD)))  # all of them are there
+        return bench_common.take(lambda: list(pool.map(partial(ask, folder), shares)))[1]
 
 
 def list_joblib(folder, size):
@@ -99,23 +133,22 @@ def reduce_joblib(folder, _):
 
 OPERATIONS = {
     "make-data": lambda folder, size: None,
-    "miss-joblib": lambda folder, size: miss_joblib(folder, size, "number"),
-    "miss-array-joblib": lambda folder, size: miss_joblib(folder, size, "array"),
-    "miss-large-joblib": lambda folder, size: miss_joblib(folder, size, "large"),
-    "miss-diskcache": lambda folder, size: miss_diskcache(folder, size, "number"),
-    "miss-array-diskcache": lambda folder, size: miss_diskcache(folder, size, "array"),
-    "miss-large-diskcache": lambda folder, size: miss_diskcache(folder, size, "large"),
-    "hit-joblib": lambda folder, size: hit_joblib(folder, size, "number"),
-    "hit-array-joblib": lambda folder, size: hit_joblib(folder, size, "array"),
-    "hit-large-joblib": lambda folder, size: hit_joblib(folder, size, "large"),
-    "hit-mapped-joblib": lambda folder, size: hit_joblib(folder, size, "large", "r"),
-    "hit-diskcache": lambda folder, size: hit_diskcache(folder, size, "number"),
-    "hit-array-diskcache": lambda folder, size: hit_diskcache(folder, size, "array"),
-    "hit-large-diskcache": lambda folder, size: hit_diskcache(folder, size, "large"),
-    "list-joblib": list_joblib,
-    "list-diskcache": list_diskcache,
-    "reduce-joblib": reduce_joblib,
+    "miss:of-large:joblib": partial(of_large, True),
+    "hit:of-large:joblib": partial(of_large, False),
+    "hit:threads:joblib": partial(hit_crowd, futures.ThreadPoolExecutor),
+    "hit:processes:joblib": partial(hit_crowd, futures.ProcessPoolExecutor),
+    "list:joblib": list_joblib,
+    "list:diskcache": list_diskcache,
+    "reduce:joblib": reduce_joblib,
 }
+
+RESULTS = {"number": (number, 1)} | {str(size): (array, size // 8) for size in SIZES}
+
+for result, (compute, elements) in RESULTS.items():
+    for cache, (make, place) in CACHES.items():
+        miss = partial(misses, make, place, compute, elements)
+        OPERATIONS[f"miss:{result}:{cache}"] = miss
+        OPERATIONS[f"hit:{result}:{cache}"] = partial(hits, make, compute, elements)
 
 if __name__ == "__main__":
     bench_common.main(OPERATIONS)

@@ -18,6 +18,8 @@ mod files;
 #[cfg(feature = "bench")]
 mod items;
 #[cfg(feature = "bench")]
+mod peers;
+#[cfg(feature = "bench")]
 mod python;
 #[cfg(feature = "bench")]
 mod report;

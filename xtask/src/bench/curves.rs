@@ -1,43 +1,79 @@
-//! Curves as SVG, both axes logarithmic: the figure in the README of `joblib-parallel`.
+//! Curves as SVG, both axes logarithmic: figures in READMEs.
 
 use std::fmt::Write;
 use std::fs;
 
 use super::sample::Sample;
 use super::scenario::Scenario;
-use super::tasks::COST;
+use super::{cache, tasks};
 use crate::{Result, workspace};
 
-/// What one side took: number of tasks, nanoseconds for each.
+/// What one side took: of what is across, and nanoseconds for each.
 struct Curve {
     name: &'static str,
     points: Vec<(f64, f64)>,
 }
 
-/// Draws what a task costs from few to many of them, if that is among `results`: into the folder of
-/// `joblib-parallel`, or below `target` if they are only quick ones.
+/// A picture, and the scenarios that are in it.
+struct Figure {
+    /// What their names begin with.
+    scenarios: &'static str,
+    title: &'static str,
+    across: &'static str,
+    /// Where it lies in the workspace: the README that shows it is beside it.
+    folder: &'static str,
+    file: &'static str,
+    /// How far to the right a scenario is.
+    place: fn(&Scenario) -> Option<f64>,
+}
+
+const FIGURES: [Figure; 2] = [
+    Figure {
+        scenarios: tasks::COST,
+        title: "Time per task that does nothing, 2 workers",
+        across: "tasks",
+        folder: "joblib-parallel",
+        file: "costs.svg",
+        place: |scenario| Some(scenario.size as f64),
+    },
+    Figure {
+        scenarios: cache::HIT_COST,
+        title: "Time of a call whose result is found",
+        across: "bytes of the result",
+        folder: "joblib-memory",
+        file: "hits.svg",
+        place: |scenario| {
+            scenario.name.strip_prefix(cache::HIT_COST)?.split(' ').next()?.parse().ok()
+        },
+    },
+];
+
+/// Draws the figures whose scenarios are among `results`: into the folder of their crate, or below
+/// `target` if they are only quick ones.
 pub(super) fn draw(results: &[(Scenario, Vec<Vec<Sample>>)], quick: bool) -> Result {
-    let curves = curves(results);
-    if curves.is_empty() {
-        return Ok(());
+    for figure in &FIGURES {
+        let curves = curves(figure, results);
+        if curves.is_empty() {
+            continue;
+        }
+        let root = workspace::root();
+        let folder = if quick { workspace::target() } else { root.join(figure.folder) };
+        let path = folder.join(figure.file);
+        fs::write(&path, svg(figure, &curves))?;
+        println!("drawn in {}", path.display());
     }
-    let root = workspace::root();
-    let folder = if quick { workspace::target() } else { root.join("joblib-parallel") };
-    let path = folder.join("costs.svg");
-    fs::write(&path, svg(&curves))?;
-    println!("drawn in {}", path.display());
     Ok(())
 }
 
-fn curves(results: &[(Scenario, Vec<Vec<Sample>>)]) -> Vec<Curve> {
+fn curves(figure: &Figure, results: &[(Scenario, Vec<Vec<Sample>>)]) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
-    for (scenario, samples) in
-        results.iter().filter(|(scenario, _)| scenario.name.starts_with(COST))
-    {
+    let wanted = |name: &str| name.starts_with(figure.scenarios);
+    for (scenario, samples) in results.iter().filter(|(scenario, _)| wanted(&scenario.name)) {
+        let Some(place) = (figure.place)(scenario) else { continue };
         for (side, samples) in scenario.sides.iter().zip(samples) {
             let least = samples.iter().map(|sample| sample.time.as_secs_f64()).reduce(f64::min);
             let Some(least) = least else { continue };
-            let point = (scenario.size as f64, least * 1e9 / scenario.size as f64);
+            let point = (place, least * 1e9 / scenario.size as f64);
             match curves.iter_mut().find(|curve| curve.name == side.name) {
                 Some(curve) => curve.points.push(point),
                 None => curves.push(Curve { name: side.name, points: vec![point] }),
@@ -58,7 +94,8 @@ const BOTTOM: f64 = 50.0;
 const LINE: f64 = 16.0;
 
 /// Ours, ours, and others: colours that do on white and on black.
-const COLOURS: [&str; 5] = ["#2f81f7", "#a371f7", "#3fb950", "#d29922", "#f85149"];
+const COLOURS: [&str; 7] =
+    ["#2f81f7", "#a371f7", "#3fb950", "#d29922", "#f85149", "#8c959f", "#db61a2"];
 
 /// One axis: powers of ten from `low` to `high`.
 struct Axis {
@@ -83,10 +120,10 @@ impl Axis {
     }
 }
 
-fn svg(curves: &[Curve]) -> String {
+fn svg(figure: &Figure, curves: &[Curve]) -> String {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let (across, up) = (Axis::over(points().map(|p| p.0)), Axis::over(points().map(|p| p.1)));
-    let x = |tasks: f64| LEFT + WIDTH * across.place(tasks);
+    let x = |place: f64| LEFT + WIDTH * across.place(place);
     let y = |nanoseconds: f64| TOP + HEIGHT * (1.0 - up.place(nanoseconds));
     let (width, height) = (LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
     let (bottom, right) = (TOP + HEIGHT, LEFT + WIDTH);
@@ -95,8 +132,9 @@ fn svg(curves: &[Curve]) -> String {
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <style>text {{ fill: #24292f }} .grid {{ stroke: #8c959f; stroke-opacity: 0.35 }}\n\
          @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>\n\
-         <text x=\"{LEFT}\" y=\"26\" font-size=\"16\" font-weight=\"bold\">Time per task that does \
-         nothing, 2 workers; less is better</text>\n"
+         <text x=\"{LEFT}\" y=\"26\" font-size=\"16\" font-weight=\"bold\">{title}; less is \
+         better</text>\n",
+        title = figure.title,
     );
     for tick in across.ticks() {
         let (x, below) = (x(tick), bottom + 18.0);
@@ -117,8 +155,9 @@ fn svg(curves: &[Curve]) -> String {
         );
     }
     let (middle, below) = (LEFT + WIDTH / 2.0, bottom + 40.0);
+    let across = figure.across;
     let _ =
-        writeln!(text, "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">tasks</text>");
+        writeln!(text, "<text x=\"{middle}\" y=\"{below}\" text-anchor=\"middle\">{across}</text>");
     let mut names: Vec<(f64, f64, &str, &str)> = Vec::new();
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
         let places: Vec<(f64, f64)> = curve.points.iter().map(|p| (x(p.0), y(p.1))).collect();
@@ -161,6 +200,7 @@ fn time(nanoseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::scenario::{Side, Unit};
+    use super::super::tasks::COST;
     use super::*;
     use std::time::Duration;
 
@@ -179,19 +219,31 @@ mod tests {
             result("something else", 1, [1, 1]),
             result(&format!("{COST}10000"), 10_000, [10_000, 1_000_000]),
         ];
-        let curves = curves(&results);
+        let [tasks, hits] = &FIGURES;
+        assert!(curves(hits, &results).is_empty());
+        let curves = curves(tasks, &results);
         assert_eq!(curves.len(), 2);
         assert_eq!(
             (curves[0].name, &curves[0].points[..]),
             ("threads", &[(100.0, 10.0), (1e4, 1.0)][..])
         );
-        let text = svg(&curves);
+        let text = svg(tasks, &curves);
         // The corners of the area: fewest tasks and the longest time, most tasks and the shortest.
         for corner in
             [format!("{LEFT:.1},{TOP:.1}"), format!("{:.1},{:.1}", LEFT + WIDTH, TOP + HEIGHT)]
         {
             assert!(text.contains(&corner), "{corner}: {text}");
         }
+    }
+
+    #[test]
+    fn a_hit_lies_where_the_size_of_its_result_is() {
+        let results = [
+            result(&format!("{}8 bytes", cache::HIT_COST), 100, [1000, 100_000]),
+            result(&format!("{}1000000 bytes", cache::HIT_COST), 10, [1000, 10_000]),
+        ];
+        let curves = curves(&FIGURES[1], &results);
+        assert_eq!(curves[1].points, [(8.0, 1000.0), (1e6, 1000.0)]);
     }
 
     #[test]

@@ -26,8 +26,10 @@ pub(super) fn table(scenario: &Scenario, samples: &[Vec<Sample>]) -> String {
         let (min, median) = least_and_middle(samples);
         let verdict = match side.by {
             By::Us => "",
-            By::Rust | By::Python if min < our_min || median < our_median => "**we lose**",
-            By::Rust | By::Python => "",
+            By::Rust | By::Peers | By::Python if min < our_min || median < our_median => {
+                "**we lose**"
+            }
+            By::Rust | By::Peers | By::Python => "",
         };
         let _ = writeln!(
             text,

@@ -62,6 +62,8 @@ pub(super) enum By {
     Us,
     /// This program, with another Rust crate or the bare system.
     Rust,
+    /// The program in `xtask/peers`, of Rust crates that nothing else here needs.
+    Peers,
     Python,
 }
 
@@ -77,6 +79,10 @@ impl Side {
 
     pub(super) const fn python(name: &'static str, operation: &'static str) -> Self {
         Self { name, by: By::Python, operation, prepare: None }
+    }
+
+    pub(super) const fn peer(name: &'static str, operation: &'static str) -> Self {
+        Self { name, by: By::Peers, operation, prepare: None }
     }
 
     pub(super) const fn after(self, prepare: &'static str) -> Self {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::peers;
 use super::sample::Sample;
 use super::scenario::{Area, By, Scenario, Side};
 use crate::{Result, python, workspace};
@@ -95,6 +96,7 @@ impl<'a> Workshop<'a> {
                 command.args(["bench", "--measure", self.area.name]);
                 command
             }
+            By::Peers => Command::new(peers::program()?),
             By::Python => {
                 let mut command = Command::new(python::environment(self.area.requirements)?);
                 command.arg(python::script(self.area.script));
