@@ -50,8 +50,9 @@ impl<'d, S: Source> Items<'d, S> {
         Ok(true)
     }
 
+    /// By reference: to move what was just counted would wait for it.
     #[inline]
-    fn finish(mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         if self.left != Some(0) && self.advance()? {
             let wanted = self.index - 1;
             return Err(Error::mismatch(

@@ -114,9 +114,17 @@ impl<S: Source> Decoder<S> {
                 self.at += 1;
                 visitor.visit_f64(f64::from_le_bytes(self.take()?))
             }
+            tag::F32 => {
+                self.at += 1;
+                visitor.visit_f32(f32::from_le_bytes(self.take()?))
+            }
             tag::U64 => {
                 self.at += 1;
                 visitor.visit_u64(u64::from_le_bytes(self.take()?))
+            }
+            tag::U32 => {
+                self.at += 1;
+                visitor.visit_u32(u32::from_le_bytes(self.take()?))
             }
             tag @ tag::U8..=tag::CHAR => {
                 self.at += 1;

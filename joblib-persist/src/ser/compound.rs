@@ -157,7 +157,7 @@ impl<'e, S: Sink> StructFields<'e, S> {
         Ok(StructFields { encoder, state: State::of(mode) })
     }
 
-    #[inline]
+    #[inline(always)]
     fn field<T: ?Sized + Serialize>(&mut self, name: &'static str, value: &T) -> Result {
         let State { next, end, .. } = self.state;
         if next < end && std::ptr::eq(self.encoder.shapes.field(next), name) {
@@ -271,7 +271,8 @@ macro_rules! structs {
             type Ok = ();
             type Error = Stop;
 
-            #[inline]
+            // Always: a call for one field would put the state of all into memory.
+            #[inline(always)]
             fn serialize_field<T: ?Sized + Serialize>(
                 &mut self,
                 name: &'static str,
