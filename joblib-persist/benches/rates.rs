@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use joblib_persist::{
@@ -208,31 +208,10 @@ fn files() {
     ]);
     println!("  load     {}", ratio(ours, plainly));
     println!("  unverif. {}", ratio(fast, plainly));
-    let (two_write, two_read) = (DumpOptions::new().threads(2), LoadOptions::new().threads(2));
-    println!("  by two threads, to and from files and streams, by the clock");
-    let [ours, streamed, plainly] = best_by(
-        wall_time,
-        [
-            &mut || two_write.dump(&array, &path).unwrap(),
-            &mut || drop(two_write.dump_to(&array, File::create(&path).unwrap()).unwrap()),
-            &mut || write_plainly(&plain, bytes),
-        ],
-    );
-    println!("  dump     {}", ratio(ours, plainly));
-    println!("  dump_to  {}", ratio(streamed, plainly));
-    let [ours, streamed, plainly] = best_by(
-        wall_time,
-        [
-            &mut || drop(black_box(two_read.load::<Array2<f64>>(&path).unwrap())),
-            &mut || {
-                let file = File::open(&path).unwrap();
-                drop(black_box(two_read.load_from::<Array2<f64>>(file).unwrap()));
-            },
-            &mut || read_plainly(&plain, bytes.len()),
-        ],
-    );
-    println!("  load     {}", ratio(ours, plainly));
-    println!("  load_from{}", ratio(streamed, plainly));
+    println!("  by two threads: their work");
+    two_threads(cpu_time, &array, &path, &plain);
+    println!("  by two threads: by the clock");
+    two_threads(wall_time, &array, &path, &plain);
     let mapped = LoadOptions::new().mmap_mode(MmapMode::Read);
     let [open] = best([&mut || {
         for _ in 0..100 {
@@ -243,6 +222,35 @@ fn files() {
     for file in [&path, &plain] {
         std::fs::remove_file(file).unwrap();
     }
+}
+
+/// To and from files and streams.
+fn two_threads(clock: fn() -> Duration, array: &Array2<f64>, path: &Path, plain: &Path) {
+    let bytes = memory(array);
+    let (write, read) = (DumpOptions::new().threads(2), LoadOptions::new().threads(2));
+    let [ours, streamed, plainly] = best_by(
+        clock,
+        [
+            &mut || write.dump(array, path).unwrap(),
+            &mut || drop(write.dump_to(array, File::create(path).unwrap()).unwrap()),
+            &mut || write_plainly(plain, bytes),
+        ],
+    );
+    println!("  dump     {}", ratio(ours, plainly));
+    println!("  dump_to  {}", ratio(streamed, plainly));
+    let [ours, streamed, plainly] = best_by(
+        clock,
+        [
+            &mut || drop(black_box(read.load::<Array2<f64>>(path).unwrap())),
+            &mut || {
+                let file = File::open(path).unwrap();
+                drop(black_box(read.load_from::<Array2<f64>>(file).unwrap()));
+            },
+            &mut || read_plainly(plain, bytes.len()),
+        ],
+    );
+    println!("  load     {}", ratio(ours, plainly));
+    println!("  load_from{}", ratio(streamed, plainly));
 }
 
 fn ratio(ours: Duration, plainly: Duration) -> String {

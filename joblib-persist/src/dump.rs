@@ -121,8 +121,9 @@ impl DumpOptions {
 
     /// How many threads may work on one value; 1 unless set, and 0 counts as 1.
     ///
-    /// An uncompressed dump uses two, whatever is allowed beyond: one writes, one computes the
-    /// checksums of arrays of 4 MiB and more. What is written is the same. A compressed one uses
+    /// An uncompressed dump uses two, whatever is allowed beyond: one writes, the other computes
+    /// the checksums of arrays of 4 MiB and more, and the first helps when it has written. What is
+    /// written is the same. A compressed one uses
     /// all of them, at most 256, and is read by whoever reads the format
     /// ([`EncodeOptions`](joblib_compress::EncodeOptions)).
     #[must_use]

@@ -1,11 +1,12 @@
 //! Writing a value in frames and blocks.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::array::Block;
 use crate::error::{Error, Result};
-use crate::format::checksum::{self, BlockChecksum};
+use crate::format::checksum::{self, BlockChecksum, PIECE};
 use crate::format::envelope::{self, FRAME_HEADER_LEN, Footer, FrameHeader, Next};
 use crate::format::{FRAME_MAX, padding};
 use crate::ser::{Mark, Sink};
@@ -176,16 +177,32 @@ impl<'w> FrameSink<'w> {
         Ok(checksum.finish())
     }
 
+    /// Another thread hashes piece by piece; this one helps when it has written everything, and
+    /// does not wait for one that the system lets wait.
     fn write_while_hashing(&mut self, memory: &[u8]) -> Result<u64> {
-        thread::scope(|scope| {
-            let hashing = thread::Builder::new()
-                .name("joblib-checksum".into())
-                .spawn_scoped(scope, || checksum::of_block(memory));
+        let mut digests = vec![0; memory.len().div_ceil(PIECE)];
+        let pieces = Mutex::new(memory.chunks(PIECE).zip(&mut digests));
+        let hash = || {
+            loop {
+                let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((piece, digest)) = next else { break };
+                *digest = checksum::xxh3(piece);
+            }
+        };
+        let is_whole = thread::scope(|scope| {
+            let thread = thread::Builder::new().name("joblib-checksum".into());
+            // Without another thread, this one hashes all.
+            let other = thread.spawn_scoped(scope, hash).ok();
             self.write_in_chunks(memory, |_| ())?;
-            // Without another thread, or should it have died: this one can do it as well.
-            let digest = hashing.ok().and_then(|thread| thread.join().ok());
-            Ok(digest.unwrap_or_else(|| checksum::of_block(memory)))
-        })
+            hash();
+            Ok::<_, Error>(other.is_none_or(|thread| thread.join().is_ok()))
+        })?;
+        if !is_whole {
+            return Ok(checksum::of_block(memory));
+        }
+        let mut checksum = BlockChecksum::default();
+        digests.into_iter().for_each(|digest| checksum.add_piece(digest));
+        Ok(checksum.finish())
     }
 
     fn write_in_chunks(&mut self, mut bytes: &[u8], mut each: impl FnMut(&[u8])) -> Result<()> {

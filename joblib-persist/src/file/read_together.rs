@@ -7,6 +7,10 @@ use std::thread;
 
 use crate::format::checksum::PIECE;
 
+/// What one thread reads at a time: several of the pages that large arrays are backed by. Two threads
+/// that touch one such page for the first time both have it cleared, and one of them in vain.
+const SHARE: usize = 4 * PIECE;
+
 /// Fills `bytes` with those at offset `at` of the file, and returns what `hash` says of each MiB,
 /// computed by the thread that has just read it.
 ///
@@ -19,15 +23,20 @@ pub(crate) fn read_together(
     hash: Option<fn(&[u8]) -> u64>,
 ) -> io::Result<Vec<u64>> {
     let mut digests = vec![0; bytes.len().div_ceil(PIECE)];
-    let others = threads.min(digests.len()).saturating_sub(1);
-    let pieces = Mutex::new(bytes.chunks_mut(PIECE).zip(&mut digests).enumerate());
+    let others = threads.min(bytes.len().div_ceil(SHARE)).saturating_sub(1);
+    let digests_of_shares = digests.chunks_mut(SHARE / PIECE);
+    let shares = Mutex::new(bytes.chunks_mut(SHARE).zip(digests_of_shares).enumerate());
     let work = || {
         loop {
-            let next = pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((number, (piece, digest))) = next else { return Ok(()) };
-            read_exact_at(file, piece, at + (number * PIECE) as u64)?;
-            if let Some(hash) = hash {
-                *digest = hash(piece);
+            let next = shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, (share, digests))) = next else { return Ok(()) };
+            let mut at = at + (number * SHARE) as u64;
+            for (piece, digest) in share.chunks_mut(PIECE).zip(digests) {
+                read_exact_at(file, piece, at)?;
+                at += piece.len() as u64;
+                if let Some(hash) = hash {
+                    *digest = hash(piece);
+                }
             }
         }
     };
