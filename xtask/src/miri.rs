@@ -7,7 +7,7 @@ use crate::Result;
 use crate::command::{Line, Step, Work, run_steps};
 
 /// The tests whose tasks borrow, on backends that run, drop and delay batches.
-const TESTS: &str = "cargo +nightly miri test -p joblib-parallel --no-default-features --test all -- \
+const TESTS: &str = "rustup run nightly cargo miri test -p joblib-parallel --no-default-features --test all -- \
                      misbehaviour stream::a stream::it_starts";
 
 pub(crate) fn run(_: &[String]) -> Result {
@@ -17,7 +17,7 @@ pub(crate) fn run(_: &[String]) -> Result {
 /// The step, which says in a line what is missing where it cannot run.
 fn step() -> Step {
     let about = "borrowed tasks under Miri";
-    if !Line::new("cargo +nightly miri --version").succeeds() {
+    if !Line::new("rustup run nightly cargo miri --version").succeeds() {
         let reason = "`rustup toolchain install nightly --component miri,rust-src` provides it";
         return Step { about: about.to_owned(), work: Work::Skip(reason.to_owned()) };
     }
