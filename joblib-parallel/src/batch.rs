@@ -18,6 +18,9 @@ use crate::watch::{Outcome, Rules, Verdict};
 /// their first task would otherwise keep the call busy for ever.
 const MOST_RETURNS: u32 = 100;
 
+/// While workers are idle, a batch looks at the clock after so many tasks.
+const OFTEN: usize = 8;
+
 /// Where the answers of a batch go. Tells of each task exactly once, then `ended`.
 pub(crate) trait Sink<T: Task>: Send {
     fn call(&self) -> CallId;
@@ -32,6 +35,10 @@ pub(crate) trait Sink<T: Task>: Send {
     fn stopped(&self) -> bool;
     /// Nobody wants answers any more: there is one that ends the call.
     fn stop(&self);
+    /// Workers wait for tasks, and there are none but those of batches under way.
+    fn has_idle_workers(&self) -> bool {
+        false
+    }
     fn outputs(&self, outputs: Run<T::Output>);
     fn failure(&self, task: usize, failure: Failure);
     /// Tasks that were not begun, to be submitted again.
@@ -54,6 +61,18 @@ pub(crate) struct Tasks<T> {
 impl<T> Tasks<T> {
     pub(crate) fn new(first: usize, items: Vec<T>) -> Self {
         Self { run: Run { first, items }, returns: 0, attempt: 0 }
+    }
+
+    /// Takes off the second half of more than `size` tasks: the rest of a batch that turned out slow is
+    /// for several workers.
+    pub(crate) fn split(&mut self, size: usize) -> Option<Self> {
+        let Run { first, items } = &mut self.run;
+        if items.len() <= size {
+            return None;
+        }
+        let at = items.len().div_ceil(2).max(size);
+        let run = Run { first: *first + at, items: items.split_off(at) };
+        Some(Self { run, returns: self.returns, attempt: self.attempt })
     }
 }
 
@@ -180,7 +199,7 @@ impl<T: Task, S: Sink<T>> Work for TaskBatch<T, S> {
 impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
     /// Runs the tasks as fast as it goes, and says how many were answered.
     fn run_blindly(&self, mut tasks: std::vec::IntoIter<T>, start: Option<Start>) -> usize {
-        let first = self.tasks.run.first;
+        let (first, size) = (self.tasks.run.first, tasks.len());
         let mut position = first;
         loop {
             let mut outputs = Vec::with_capacity(tasks.len());
@@ -197,7 +216,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         self.rest(position, tasks);
         let ran = position - first;
         if let Some(start) = start {
-            self.learn(ran, start.elapsed());
+            self.learn(size, ran, start.elapsed());
         }
         ran
     }
@@ -209,7 +228,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         start: Option<Start>,
         rules: &Rules<T::Output>,
     ) -> usize {
-        let first = self.tasks.run.first;
+        let (first, size) = (self.tasks.run.first, tasks.len());
         let mut outputs = Run::empty();
         let (mut position, mut again) = (first, 0);
         let (trace, mut bars) = (self.sink.trace(), Vec::new());
@@ -241,7 +260,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                 self.sink.outputs(run);
             }
             position += 1;
-            if start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed())) {
+            if self.is_slow(start) {
                 break;
             }
         }
@@ -254,7 +273,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         self.rest(position, tasks);
         let ran = position - first;
         if let Some(start) = start {
-            self.learn(ran, start.elapsed());
+            self.learn(size, ran, start.elapsed());
         }
         ran - again
     }
@@ -278,13 +297,22 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             let Some(task) = tasks.next() else { return };
             outputs.push(task.run());
             // Looking at the clock costs more than a tiny task.
+            let waited_for = outputs.len() % OFTEN == 0 && self.sink.has_idle_workers();
             if outputs.len() == look {
                 look = (2 * look).min(look + 64);
-                if start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed())) {
-                    return;
-                }
+            } else if !waited_for {
+                continue;
+            }
+            if self.is_slow(start) {
+                return;
             }
         }
+    }
+
+    /// Whether the batch, which began at `start`, should hand back its rest.
+    fn is_slow(&self, start: Option<Start>) -> bool {
+        let idle = self.sink.has_idle_workers();
+        start.is_some_and(|start| self.sink.batching().is_slow(start.elapsed(), idle))
     }
 
     /// Hands back the tasks from `first` on, or drops them if nobody wants their results.
@@ -345,15 +373,15 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             self.give_back(returned);
         }
         if let Some(submitted) = self.submitted.filter(|_| answered == count) {
-            self.learn(count, submitted.elapsed());
+            self.learn(count, count, submitted.elapsed());
         }
         self.sink.ended(answered);
     }
 
     /// Has the size of the next batches learn from this one.
-    fn learn(&self, tasks: usize, elapsed: Duration) {
-        if let Some(size) = self.sink.batching().observe(tasks, elapsed) {
-            self.sink.resized(Resized { from: tasks, to: size, because: elapsed });
+    fn learn(&self, size: usize, ran: usize, elapsed: Duration) {
+        if let Some(to) = self.sink.batching().observe(size, ran, elapsed) {
+            self.sink.resized(Resized { from: size, to, because: elapsed });
         }
     }
 
@@ -424,6 +452,7 @@ mod tests {
     struct Recorder {
         batching: Batching,
         nesting: context::Nesting,
+        idle_workers: bool,
         told: RefCell<Vec<String>>,
     }
 
@@ -432,6 +461,7 @@ mod tests {
             Self {
                 batching: Batching::new(fixed.and_then(std::num::NonZeroUsize::new), true),
                 nesting: context::Nesting::sequential(),
+                idle_workers: false,
                 told: RefCell::default(),
             }
         }
@@ -462,6 +492,9 @@ mod tests {
         }
         fn stop(&self) {
             self.tell("stop".into());
+        }
+        fn has_idle_workers(&self) -> bool {
+            self.idle_workers
         }
         fn outputs(&self, outputs: Run<u32>) {
             self.tell(format!("{}: {:?}", outputs.first, outputs.items));
@@ -504,6 +537,34 @@ mod tests {
         assert_eq!(automatic, ["10: [0]", "11: 49 back", "1 ended"]);
         let fixed = told(Some(50), 10, slow(), |batch| batch.run());
         assert_eq!(fixed.last().unwrap(), "50 ended");
+    }
+
+    #[test]
+    fn a_batch_that_others_wait_for_looks_at_the_clock_often() {
+        let tasks: Vec<_> = (0..40_u32)
+            .map(|i| {
+                delayed(move || {
+                    sleep(Duration::from_millis(if i == 17 { 2 } else { 0 }));
+                    i
+                })
+            })
+            .collect();
+        let mut recorder = Recorder::new(None);
+        recorder.idle_workers = true;
+        TaskBatch::new(Tasks::new(0, tasks), &mut recorder).run();
+        let told = recorder.told.into_inner();
+        let ran = told.last().and_then(|told| told.split(' ').next()?.parse().ok());
+        // It may have been late before.
+        assert!(ran.is_some_and(|ran: usize| (1..=24).contains(&ran)), "{told:?}");
+    }
+
+    #[test]
+    fn what_comes_back_is_split() {
+        let mut tasks = Tasks::new(10, vec!['a', 'b', 'c']);
+        let rest = tasks.split(2).map(|rest| rest.run);
+        assert_eq!((tasks.run.first, &*tasks.run.items), (10, &['a', 'b'][..]));
+        assert_eq!(rest.map(|run| (run.first, run.items)), Some((12, vec!['c'])));
+        assert!(tasks.split(2).is_none());
     }
 
     #[test]

@@ -47,15 +47,16 @@ impl Batching {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// Learns from a batch of `tasks` that took `elapsed`; says what the size is now, if it changed.
-    pub(crate) fn observe(&self, tasks: usize, elapsed: Duration) -> Option<usize> {
+    /// Learns from a batch of `size`, of which `tasks` ran and took `elapsed`; says what the size is now,
+    /// if it changed.
+    pub(crate) fn observe(&self, size: usize, tasks: usize, elapsed: Duration) -> Option<usize> {
         let target = self.target.filter(|_| tasks > 0)?;
         let better = adapt(tasks, elapsed, target);
         // Only batches of the current size count, and only the first of them changes it: those
         // already under way know nothing new.
         let changed =
-            self.size.compare_exchange(tasks, better, Ordering::Relaxed, Ordering::Relaxed);
-        (better != tasks && changed.is_ok()).then_some(better)
+            self.size.compare_exchange(size, better, Ordering::Relaxed, Ordering::Relaxed);
+        (better != size && changed.is_ok()).then_some(better)
     }
 
     /// The clock of a batch that begins now; `None` if nothing is to be learnt from it.
@@ -63,9 +64,11 @@ impl Batching {
         self.target.and_then(|_| Start::now())
     }
 
-    /// True if a batch that has already taken `elapsed` should hand back its rest.
-    pub(crate) fn is_slow(&self, elapsed: Duration) -> bool {
-        self.target.is_some_and(|target| elapsed > 4 * target)
+    /// True if a batch that has already taken `elapsed` should hand back its rest, sooner if workers
+    /// are `idle`.
+    pub(crate) fn is_slow(&self, elapsed: Duration, idle: bool) -> bool {
+        let patience = if idle { 1 } else { 4 };
+        self.target.is_some_and(|target| elapsed > patience * target)
     }
 }
 
@@ -112,25 +115,33 @@ mod tests {
     #[test]
     fn only_a_batch_of_the_current_size_counts() {
         let batching = Batching::new(None, true);
-        assert_eq!(batching.observe(1, Duration::ZERO), Some(2));
-        assert_eq!(batching.observe(2, Duration::ZERO), Some(4));
-        assert_eq!(batching.observe(1, Duration::ZERO), None);
-        assert_eq!(batching.observe(4, ON_THREADS), None);
+        assert_eq!(batching.observe(1, 1, Duration::ZERO), Some(2));
+        assert_eq!(batching.observe(2, 2, Duration::ZERO), Some(4));
+        assert_eq!(batching.observe(1, 1, Duration::ZERO), None);
+        assert_eq!(batching.observe(4, 4, ON_THREADS), None);
         assert_eq!(batching.size(), 4);
+    }
+
+    #[test]
+    fn a_batch_that_ended_early_makes_the_next_ones_small() {
+        let batching = Batching::new(None, true);
+        assert_eq!(batching.observe(1, 1, Duration::ZERO), Some(2));
+        assert_eq!(batching.observe(2, 2, Duration::ZERO), Some(4));
+        assert_eq!(batching.observe(4, 1, 50 * ON_THREADS), Some(1));
     }
 
     #[test]
     fn a_batch_that_ran_nothing_teaches_nothing() {
         let batching = Batching::new(None, true);
-        batching.observe(0, Duration::ZERO);
+        batching.observe(1, 0, Duration::ZERO);
         assert_eq!(batching.size(), 1);
     }
 
     #[test]
     fn a_fixed_size_stays() {
         let batching = Batching::new(NonZeroUsize::new(7), true);
-        batching.observe(7, Duration::ZERO);
+        batching.observe(7, 7, Duration::ZERO);
         assert_eq!(batching.size(), 7);
-        assert!(!batching.is_slow(Duration::MAX));
+        assert!(!batching.is_slow(Duration::MAX, true));
     }
 }

@@ -96,6 +96,7 @@ where
         input: Mutex::new(Input { tasks: Some(tasks), next: 0 }),
         returned: Mutex::default(),
         wanted: AtomicUsize::new(0),
+        unserved: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
         expired: AtomicBool::new(false),
         take,
@@ -125,6 +126,8 @@ struct Call<'a, T: Task, I> {
     returned: Mutex<Vec<Tasks<T>>>,
     /// Batches that are to be fetched; see [`Feed::demand`].
     wanted: AtomicUsize,
+    /// Batches that were wanted when there was no task left: so many more may be under way.
+    unserved: AtomicUsize,
     stop: AtomicBool,
     /// It was the deadline that stopped the call.
     expired: AtomicBool,
@@ -159,8 +162,16 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
         if self.is_stopped() {
             return None;
         }
-        let returned = lock(&self.returned).pop();
-        returned.or_else(|| self.read())
+        let mut returned = lock(&self.returned);
+        if let Some(mut tasks) = returned.pop() {
+            // More than one is wanted if workers are idle: they share what is left.
+            let shares = self.wanted.load(Ordering::Relaxed).max(1);
+            let size = self.batching.size().min(tasks.run.items.len().div_ceil(shares));
+            returned.extend(std::iter::from_fn(|| tasks.split(size)));
+            return Some(tasks);
+        }
+        drop(returned);
+        self.read()
     }
 
     /// Reads a batch from the input.
@@ -260,7 +271,10 @@ where
                         Ordering::AcqRel,
                         Ordering::Acquire,
                     ) {
-                        Ok(_) => 0,
+                        Ok(unserved) => {
+                            call.unserved.fetch_add(unserved, Ordering::Relaxed);
+                            0
+                        }
                         Err(left) => left,
                     }
                 }
@@ -315,6 +329,10 @@ where
         self.scope.wake();
     }
 
+    fn has_idle_workers(&self) -> bool {
+        self.call.unserved.load(Ordering::Relaxed) > 0
+    }
+
     fn outputs(&self, outputs: Run<T::Output>) {
         (self.call.take)(outputs);
     }
@@ -340,6 +358,9 @@ where
         if let Some(progress) = self.call.progress {
             progress.completed(tasks);
         }
-        self.demand(1);
+        let call = self.call;
+        let missing = call.unserved.load(Ordering::Relaxed) > 0 && !lock(&call.returned).is_empty();
+        let unserved = if missing { call.unserved.swap(0, Ordering::Relaxed) } else { 0 };
+        self.demand(1 + unserved);
     }
 }

@@ -124,7 +124,7 @@ impl<F, A> Reduction<'_, F, A> {
     where
         F: Fold<R, Output = A>,
     {
-        self.batching.observe(folded.count, folded.took);
+        self.batching.observe(folded.count, folded.count, folded.took);
         let mut merged = lock(&self.merged);
         merged.done += folded.count;
         match folded.sum {

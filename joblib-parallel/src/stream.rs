@@ -332,7 +332,11 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
 
     /// Submits what came back, and what the window has room for.
     fn fill(&mut self) {
-        while let Some(tasks) = self.returned.pop() {
+        // Not less room for results that came early: one of these tasks may be what they wait for.
+        while self.under_way < self.most {
+            let Some(mut tasks) = self.returned.pop() else { break };
+            let size = self.shared.batching.size();
+            self.returned.extend(std::iter::from_fn(|| tasks.split(size)));
             self.submit(tasks);
         }
         while self.under_way + self.early.len() < self.most {

@@ -108,7 +108,7 @@ impl Drop for Shipment<'_, '_> {
             }
         }
         if let Some(submitted) = self.submitted.filter(|_| !lost) {
-            self.scoped.batching().observe(self.jobs.len(), submitted.elapsed());
+            self.scoped.batching().observe(self.jobs.len(), self.jobs.len(), submitted.elapsed());
         }
         state.end();
         self.scoped.demand();
