@@ -123,9 +123,8 @@ impl DumpOptions {
     ///
     /// An uncompressed dump uses two, whatever is allowed beyond: one writes, the other computes
     /// the checksums of arrays of 4 MiB and more, and the first helps when it has written. What is
-    /// written is the same. A compressed one uses
-    /// all of them, at most 256, and is read by whoever reads the format
-    /// ([`EncodeOptions`](joblib_compress::EncodeOptions)).
+    /// written is the same. A compressed one uses all of them, at most 256, and is read by whoever
+    /// reads the format ([`EncodeOptions`](joblib_compress::EncodeOptions)).
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.other_threads = threads.saturating_sub(1);

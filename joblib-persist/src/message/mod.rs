@@ -4,6 +4,10 @@
 //! between a program and itself; what is stored or sent elsewhere is a [`dump`](crate::dump_to).
 //! Arrays travel as their memory, other values as in a file.
 //!
+//! Each message names the fields of its structs, those of one kind once. What reads it may thus be
+//! another type than what was written, or an enum that is told by its fields. Many structs in one
+//! message, a `Vec` of them, cost the names once.
+//!
 //! ```
 //! use joblib_persist::message;
 //!
