@@ -215,4 +215,25 @@ mod tests {
             assert_eq!(written(), None);
         }
     }
+
+    #[test]
+    fn a_renewal_that_comes_late_does_not_bring_a_claim_back() {
+        let bucket = Bucket::open("memory://attendant-late").unwrap();
+        let attendant = Attendant::new(bucket.clone());
+        let renewing = attendant.renewing.lock().unwrap();
+        let renewed = attendant.renew("a.claim".to_owned(), Duration::from_millis(3));
+        let due = || attendant.lock().held["a.claim"].1;
+        let first = due();
+        // Then the thread is about to renew it, and waits for us.
+        while due() == first {
+            thread::yield_now();
+        }
+        attendant.lock().held.clear();
+        drop(renewing);
+        while attendant.lock().is_working {
+            thread::yield_now();
+        }
+        assert_eq!(bucket.info("a.claim").unwrap(), None);
+        drop(renewed);
+    }
 }
