@@ -67,7 +67,7 @@ impl<'a> Parts<'a> {
 fn shared(root: ValueRef<'_>) -> HashSet<Node> {
     let arena = root.arena;
     let counts = |node: Node| match node.unpack() {
-        Unpacked::Text(number) => arena.text(number).len() > tag::SHORT_TEXT_MAX,
+        Unpacked::Text(at) => arena.text(at).len() > tag::SHORT_TEXT_MAX,
         Unpacked::Item(_) => match arena.item_of(node) {
             Some(Item::Tuple(nodes)) => !nodes.is_empty(),
             Some(

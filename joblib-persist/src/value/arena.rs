@@ -8,13 +8,20 @@ use super::array::{ArrayItem, Data};
 use super::element_type::ElementType;
 use super::node::{Node, Unpacked};
 
+/// How many nodes a large list may have room for that it does not need.
+const ROOM_LEFT: usize = 4096;
+
+/// A digit of a length, and the sign that another one follows.
+const DIGIT: u8 = 0x3f;
+const DIGIT_BITS: u32 = 6;
+const MORE: u8 = 0x40;
+
 /// Everything a [`Node`] can refer to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arena {
-    /// All texts, one after the other.
+    /// All texts, one after the other, each behind its length: that in digits of six bits, the
+    /// lowest first, which are text too.
     text: String,
-    /// Where each of them ends.
-    ends: Vec<usize>,
     items: Vec<Item>,
 }
 
@@ -71,16 +78,30 @@ pub enum Making {
 }
 
 impl Arena {
-    pub(crate) fn text(&self, number: usize) -> &str {
-        let start = number.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
-        let end = self.ends.get(number).copied().unwrap_or(0);
-        self.text.get(start.unwrap_or(0)..end).unwrap_or_default()
+    pub(crate) fn text(&self, at: usize) -> &str {
+        let mut rest = self.text.get(at..).unwrap_or_default().bytes();
+        let (mut len, mut shift, mut digits) = (0, 0, 0);
+        for byte in rest.by_ref() {
+            len |= usize::from(byte & DIGIT) << shift;
+            (shift, digits) = (shift + DIGIT_BITS, digits + 1);
+            if byte & MORE == 0 {
+                break;
+            }
+        }
+        let start = at + digits;
+        self.text.get(start..start + len).unwrap_or_default()
     }
 
     pub(crate) fn add_text(&mut self, text: &str) -> Node {
+        let at = self.text.len();
+        let mut len = text.len();
+        while len > usize::from(DIGIT) {
+            self.text.push(char::from(len as u8 & DIGIT | MORE));
+            len >>= DIGIT_BITS;
+        }
+        self.text.push(char::from(len as u8));
         self.text.push_str(text);
-        self.ends.push(self.text.len());
-        Node::text(self.ends.len() - 1)
+        Node::text(at)
     }
 
     pub(crate) fn item(&self, number: usize) -> Option<&Item> {
@@ -142,7 +163,7 @@ impl Arena {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.ends.is_empty()
+        self.items.is_empty() && self.text.is_empty()
     }
 
     /// Takes the elements out of all arrays that are not of Python objects, by the number of
@@ -181,14 +202,22 @@ impl Arena {
     /// How much memory texts and items take, without what the items refer to.
     pub(crate) fn bytes(&self) -> u64 {
         let items = self.items.len() * size_of::<Item>();
-        (self.text.len() + self.ends.len() * size_of::<usize>() + items) as u64
+        (self.text.len() + items) as u64
     }
 
     /// Gives back memory that was reserved for more.
     pub(crate) fn shrink(&mut self) {
         self.text.shrink_to_fit();
-        self.ends.shrink_to_fit();
         self.items.shrink_to_fit();
+        // Small ones are not worth the time.
+        let has_room = |nodes: &Vec<Node>| nodes.capacity() - nodes.len() > ROOM_LEFT;
+        for item in &mut self.items {
+            if let Item::List(nodes) | Item::Dict(nodes) | Item::Set(nodes) = item
+                && has_room(nodes)
+            {
+                nodes.shrink_to_fit();
+            }
+        }
     }
 }
 
@@ -238,5 +267,22 @@ impl Item {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_any_length_are_found_again() {
+        let texts = [0, 1, 63, 64, 4095, 4096, 300_000].map(|len| "ä".repeat(len));
+        let mut arena = Arena::default();
+        let nodes = texts.clone().map(|text| arena.add_text(&text));
+        for (text, node) in texts.iter().zip(nodes) {
+            let Unpacked::Text(at) = node.unpack() else { panic!("{node:?}") };
+            assert_eq!(arena.text(at), text);
+        }
+        assert_eq!(arena.text(usize::MAX), "");
     }
 }

@@ -333,8 +333,8 @@ impl Copier<'_> {
                 continue;
             }
             match node.unpack() {
-                Unpacked::Text(number) => {
-                    let text = self.to.add_text(self.from.text(number));
+                Unpacked::Text(at) => {
+                    let text = self.to.add_text(self.from.text(at));
                     self.copied.insert(node, text);
                 }
                 Unpacked::Item(number) => {

@@ -91,7 +91,7 @@ impl<'a> ValueRef<'a> {
             Unpacked::Bool(value) => Kind::Bool(value),
             Unpacked::Int(value) => Kind::Int(value),
             Unpacked::Float(value) => Kind::Float(value),
-            Unpacked::Text(number) => Kind::Str(arena.text(number)),
+            Unpacked::Text(at) => Kind::Str(arena.text(at)),
             Unpacked::Item(number) => arena.item(number).map_or(Kind::None, |item| self.item(item)),
         }
     }

@@ -15,7 +15,7 @@ pub(crate) enum Unpacked {
     Bool(bool),
     Int(i64),
     Float(f64),
-    /// The number of a text.
+    /// Where a text begins.
     Text(usize),
     /// The number of an item.
     Item(usize),
@@ -55,8 +55,8 @@ impl Node {
     }
 
     #[inline]
-    pub(crate) fn text(number: usize) -> Node {
-        Node(TEXT << TAG_SHIFT | number as u64)
+    pub(crate) fn text(at: usize) -> Node {
+        Node(TEXT << TAG_SHIFT | at as u64)
     }
 
     #[inline]

@@ -68,6 +68,10 @@ mod tests {
         assert_eq!(memo.get(1 << 41), None);
         memo.push(Node::text(8));
         assert_eq!(memo.get(8), Some(Node::text(8)));
+        // How many there are counts those that are sparse.
+        memo.put(600, Node::text(9));
+        memo.push(Node::text(10));
+        assert_eq!([memo.get(9), memo.get(10)], [None, Some(Node::text(10))]);
         assert!(memo.dense.len() < 100);
     }
 }

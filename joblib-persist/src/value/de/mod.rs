@@ -5,6 +5,7 @@ mod elements;
 mod enums;
 mod items;
 mod moved;
+mod whole;
 mod widen;
 
 use std::cell::{Cell, RefCell};
@@ -46,7 +47,7 @@ impl Value {
     ///
     /// As [`ValueRef::to`].
     pub fn into_typed<T: DeserializeOwned>(self) -> Result<T> {
-        self.read_with(|cursor| T::deserialize(cursor))
+        T::deserialize(whole::Whole(self))
     }
 
     /// Runs `read` with a deserializer of the value, whose arrays are moved out.
