@@ -57,7 +57,7 @@
 //! | gzip | blocks of 256 KiB that refer to the one before, as `pigz` | members that say how long they are, as `bgzip` writes them; others are as long as decompression finds |
 //! | lz4 | the frame's blocks of 1 MiB; the same bytes as from one thread | files of several frames |
 //! | lzma | not at all: the format has no parts | no |
-//! | xz | blocks of three dictionaries (at least 1 MiB), as `xz -T` | what `xz -T` or this crate wrote by several |
+//! | xz | blocks as long as the dictionary (at least 1 MiB) | what `xz -T` or this crate wrote by several |
 //! | zlib | as gzip | no: a stream does not say where it ends |
 //! | zstd | in jobs of 1 MiB, above level 5 as `zstd -T` | files of several frames, as `pzstd` writes them; in a frame, blocks refer to those before |
 //!

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use joblib_persist::{DumpOptions, LoadOptions};
+use memmap2::MmapMut;
 use ndarray::Array1;
 
 use super::items;
@@ -99,8 +100,13 @@ fn load(folder: &Path, name: &str, size: u64, options: &LoadOptions) -> Result<S
     Ok(sample)
 }
 
-/// Half as much again as the operation needs, written once and given back.
+/// Half as much again as the operation needs, written once and given back: in pages as large as
+/// those that large arrays get, from numpy too.
 pub(super) fn touch_memory(bytes: u64) {
     let len = usize::try_from(bytes + bytes / 2).expect("fits into memory");
-    drop(black_box(vec![1_u8; len]));
+    let mut memory = MmapMut::map_anon(len.max(1)).expect("memory");
+    #[cfg(target_os = "linux")]
+    memory.advise(memmap2::Advice::HugePage).expect("a word to the system");
+    memory.fill(1);
+    drop(black_box(memory));
 }
