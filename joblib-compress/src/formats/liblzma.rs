@@ -25,8 +25,8 @@ pub(crate) fn xz_encoder_of(threads: usize, level: i32) -> io::Result<Coder> {
 }
 
 /// As long as the dictionary of a level. The codec would take three times that, and files of some
-/// megabytes would be one block, of one thread; what is lost by beginning anew is less than a
-/// hundredth.
+/// megabytes would be one block, of one thread. Beginning anew costs room: 1.4 % of 40 MB of smooth
+/// `f64`, 0.2 % of images.
 #[cfg(feature = "xz")]
 fn block_len(level: i32) -> u64 {
     const DICTIONARY_BITS: [u32; 10] = [18, 20, 21, 22, 22, 23, 23, 24, 25, 26];

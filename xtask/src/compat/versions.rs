@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use crate::{Result, python, workspace};
 
-/// All minor versions since the format of 0.10 that can be installed and imported by Python 3.11:
-/// 0.12 and 0.13 cannot. What the oldest ask of numpy is not in its second version any more.
+/// Minor versions since the format of 0.10, not every one; 0.12 and 0.13 cannot be imported by Python
+/// 3.11. What the oldest ask of numpy is not in its second version any more.
 const VERSIONS: [(&str, Option<&str>); 11] = [
     ("0.10.3", Some("1.26.4")),
     ("0.11", Some("1.26.4")),

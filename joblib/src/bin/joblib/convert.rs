@@ -81,8 +81,9 @@ fn format_of(path: &Path) -> Result<FileFormat> {
     })
 }
 
-/// Loads the value and writes it. Arrays are never in memory: they go from the map of one file to
-/// the other. What is compressed lies unpacked beside the new file until it is mapped.
+/// Loads the value and writes it. Arrays that can be mapped are never in memory: they go from the map
+/// of one file to the other. What is compressed lies unpacked beside the new file until it is mapped.
+/// Archives of numpy's, and what joblib before 1.2 wrote unaligned, are read into memory.
 fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     let (from, to) = (&arguments.from, &arguments.to);
     let threads = usize::from(arguments.threads);
