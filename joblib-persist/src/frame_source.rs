@@ -13,7 +13,7 @@ use crate::format::envelope::{
     self, FOOTER_LEN, FRAME_HEADER_LEN, Footer, FrameHeader, HEADER_LEN, Next,
 };
 use crate::format::padding;
-use crate::mapped::Map;
+use crate::mapped::{Map, Place, Unpacker};
 
 /// The most bytes of a block that are read and then hashed while still in the cache.
 const CHUNK: usize = 256 * 1024;
@@ -107,6 +107,8 @@ pub(crate) struct FrameSource<'r> {
     passed: Passed,
     /// The file of which this is the first value, if its arrays are to be mapped.
     map: Option<Arc<Map>>,
+    /// Takes the arrays that are to be mapped, if there is no map of their file.
+    unpacker: Option<&'r Unpacker>,
     /// How many arrays were mapped.
     mapped: u32,
 }
@@ -128,6 +130,7 @@ impl<'r> FrameSource<'r> {
             room: reading.memory_limit,
             passed: Passed::default(),
             map: None,
+            unpacker: None,
             mapped: 0,
         };
         source.read_header()?;
@@ -138,6 +141,12 @@ impl<'r> FrameSource<'r> {
     /// Has arrays mapped that ask for it.
     pub(crate) fn with_map(mut self, map: Option<Arc<Map>>) -> Self {
         self.map = map;
+        self
+    }
+
+    /// Has arrays that ask for a map put where they can be mapped, if they are not in one.
+    pub(crate) fn with_unpacker(mut self, unpacker: Option<&'r Unpacker>) -> Self {
+        self.unpacker = unpacker;
         self
     }
 
@@ -317,7 +326,7 @@ impl Source for FrameSource<'_> {
     }
 
     fn is_mapped(&self) -> bool {
-        self.map.is_some()
+        self.map.is_some() || self.unpacker.is_some()
     }
 
     fn memory_left(&self) -> Option<u64> {
@@ -373,10 +382,14 @@ impl Blocks for FrameSource<'_> {
         Err(Error::damaged("an array outside its file"))
     }
 
-    fn map(&mut self) -> Option<(Arc<Map>, u64)> {
-        let map = Arc::clone(self.map.as_ref()?);
+    fn map(&mut self, len: usize) -> Result<(Arc<Map>, Place)> {
         self.mapped += 1;
-        Some((map, self.offset))
+        if let Some(map) = self.map.clone() {
+            let place = Place { offset: self.offset, has_checksum: true };
+            return self.skip(len).map(|_| (map, place));
+        }
+        let unpacker = self.unpacker.ok_or_else(|| Error::damaged("an array outside its map"))?;
+        unpacker.put(len, self)
     }
 }
 

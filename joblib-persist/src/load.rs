@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use joblib_compress::{DecodeOptions, Registry};
@@ -16,7 +16,7 @@ use crate::format::MAGIC;
 use crate::format::envelope::{FOOTER_LEN, Footer};
 use crate::frame_source::{FrameSource, Input, Plain, Reading};
 use crate::location::Location;
-use crate::mapped::{Map, MmapMode};
+use crate::mapped::{Map, MmapMode, Unpacker};
 use crate::npy;
 use crate::pickle::{self, Pickle, Place, is_pickle};
 
@@ -104,6 +104,7 @@ pub fn seek_last(reader: &mut (impl Read + Seek)) -> Result<u64> {
 pub struct LoadOptions {
     reading: Reading,
     mmap_mode: Option<MmapMode>,
+    unpack_in: Option<PathBuf>,
     /// Whether a file that could not be mapped is worth a warning.
     warn: bool,
 }
@@ -112,7 +113,7 @@ impl Default for LoadOptions {
     fn default() -> Self {
         let reading =
             Reading { verify: true, verify_skipped: false, threads: 1, memory_limit: u64::MAX };
-        LoadOptions { reading, mmap_mode: None, warn: true }
+        LoadOptions { reading, mmap_mode: None, unpack_in: None, warn: true }
     }
 }
 
@@ -179,6 +180,35 @@ impl LoadOptions {
         self
     }
 
+    /// Has arrays that are to be mapped, but cannot be where they are (the file is compressed, an
+    /// archive, not aligned, or no file at all), written to `folder` as they are read, and mapped
+    /// there: for arrays that are larger than the memory.
+    ///
+    /// What is written is compared with the file's checksums on its way. It lies in files without a
+    /// name, which the system removes when nobody has an array in them, however the program ends.
+    /// Not for [`MmapMode::ReadWrite`], whose changes would reach no file, and for other types
+    /// of elements than Rust has: those are read into memory as before.
+    ///
+    /// ```
+    /// use joblib_persist::{DumpOptions, LoadOptions, MappedArray, MmapMode};
+    /// use ndarray::{Array1, Ix1};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("table.jbl.gz");
+    /// DumpOptions::new().compress("gzip").dump(&Array1::<f64>::ones(100_000), &path)?;
+    ///
+    /// let options = LoadOptions::new().mmap_mode(MmapMode::Read).unpack_in(folder.path());
+    /// let table: MappedArray<f64, Ix1> = options.load(&path)?;
+    /// assert_eq!(table.is_mapped(), cfg!(feature = "mmap"));
+    /// assert_eq!(table.view().sum(), 100_000.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn unpack_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.unpack_in = Some(folder.into());
+        self
+    }
+
     /// Reads the value in the file at `path`, compressed or not, whatever its name.
     ///
     /// A `path` may also be a URL: `file:///…`, and with the feature `cloud` that of an object,
@@ -209,8 +239,20 @@ impl LoadOptions {
         let mut whole = io::Cursor::new(head).chain(reader);
         match content {
             Content::Compressed => self.read_compressed(Box::new(BufReader::new(&mut whole)), None),
-            content => self.read_content(content, &mut Plain(whole), true, self.place()),
+            content => {
+                let unpacker = self.unpacker();
+                let place = Place { unpacker: unpacker.as_ref(), ..self.place() };
+                self.read_content(content, &mut Plain(whole), true, place)
+            }
         }
+    }
+
+    /// Where arrays go that are to be mapped and have no map.
+    fn unpacker(&self) -> Option<Unpacker> {
+        self.unpack_in
+            .as_ref()
+            .zip(self.mmap_mode)
+            .and_then(|(folder, mode)| Unpacker::new(folder, mode))
     }
 
     fn load_at<T: DeserializeOwned>(&self, path: &Path) -> Result<T> {
@@ -248,7 +290,7 @@ impl LoadOptions {
             Content::Native => {}
             Content::Archive => {
                 self.warn_of("is an archive", path);
-                return self.read_archive(input.into_reader());
+                return self.read_archive(input.into_reader(), self.unpacker().as_ref());
             }
             Content::Compressed => {
                 self.warn_of("is compressed", path);
@@ -268,7 +310,7 @@ impl LoadOptions {
 
     /// Says why nothing is mapped, if that was wanted.
     fn warn_of(&self, reason: &str, path: &Path) {
-        if self.mmap_mode.is_some() && self.warn {
+        if self.mmap_mode.is_some() && self.warn && self.unpacker().is_none() {
             let reason = if Map::AVAILABLE { reason } else { "needs the feature `mmap`" };
             log::warn!("`{}` {reason}: loaded into memory instead of mapped", path.display());
         }
@@ -297,7 +339,9 @@ impl LoadOptions {
         content.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(reading)?;
         let kind = Content::of(&head);
         let content = io::Cursor::new(head).chain(content);
-        self.read_content(kind, &mut Plain(content), false, Place { folder, ..self.place() })
+        let unpacker = self.unpacker();
+        let place = Place { folder, unpacker: unpacker.as_ref(), ..self.place() };
+        self.read_content(kind, &mut Plain(content), false, place)
     }
 
     fn load_python<T: DeserializeOwned>(
@@ -307,8 +351,10 @@ impl LoadOptions {
         path: &Path,
     ) -> Result<T> {
         let map = self.map(input, path)?;
-        let is_mapping = map.is_some();
-        let place = Place { folder: path.parent(), map, ..self.place() };
+        let unpacker = self.unpacker();
+        let is_mapping = map.is_some() && unpacker.is_none();
+        let place =
+            Place { folder: path.parent(), map, unpacker: unpacker.as_ref(), ..self.place() };
         let pickle = content.read_python(input, false, place)?;
         if is_mapping && pickle.unaligned > 0 {
             self.warn_of("has arrays that are not aligned (joblib before 1.2 wrote it)", path);
@@ -327,7 +373,7 @@ impl LoadOptions {
     ) -> Result<T> {
         match content {
             // Compressed twice, or foreign: reading it as native says so.
-            Content::Native | Content::Compressed => self.read(input),
+            Content::Native | Content::Compressed => self.read(input, place.unpacker),
             Content::Archive => {
                 // An archive is read from its end.
                 let limit = self.reading.memory_limit;
@@ -336,29 +382,41 @@ impl LoadOptions {
                 if bytes.len() as u64 > limit {
                     return Err(Error::new(ErrorKind::MemoryLimit { limit }));
                 }
-                self.read_archive(io::Cursor::new(bytes))
+                self.read_archive(io::Cursor::new(bytes), place.unpacker)
             }
             content => content.read_python(input, exact, place)?.value.into_typed(),
         }
     }
 
     #[cfg(feature = "npz")]
-    fn read_archive<T: DeserializeOwned>(&self, reader: impl Read + Seek) -> Result<T> {
-        npy::read_archive(reader, self.place().memory_limit)?.into_typed()
+    fn read_archive<T: DeserializeOwned>(
+        &self,
+        reader: impl Read + Seek,
+        unpacker: Option<&Unpacker>,
+    ) -> Result<T> {
+        npy::read_archive(reader, self.place().memory_limit, unpacker)?.into_typed()
     }
 
     #[cfg(not(feature = "npz"))]
-    fn read_archive<T: DeserializeOwned>(&self, _reader: impl Read + Seek) -> Result<T> {
+    fn read_archive<T: DeserializeOwned>(
+        &self,
+        _reader: impl Read + Seek,
+        _unpacker: Option<&Unpacker>,
+    ) -> Result<T> {
         Err(npy::no_archives())
     }
 
     fn place(&self) -> Place<'static> {
         let limit = self.reading.memory_limit;
-        Place { folder: None, map: None, memory_limit: (limit != u64::MAX).then_some(limit) }
+        Place { memory_limit: (limit != u64::MAX).then_some(limit), ..Place::default() }
     }
 
-    fn read<T: DeserializeOwned>(&self, input: &mut dyn Input) -> Result<T> {
-        let source = FrameSource::open(input, self.reading)?;
+    fn read<T: DeserializeOwned>(
+        &self,
+        input: &mut dyn Input,
+        unpacker: Option<&Unpacker>,
+    ) -> Result<T> {
+        let source = FrameSource::open(input, self.reading)?.with_unpacker(unpacker);
         let (value, source, used) = Decoder::new(source).decode()?;
         source.finish(used)?;
         Ok(value)

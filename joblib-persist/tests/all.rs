@@ -90,3 +90,8 @@ mod native_hostile;
 /// numpy's own files are read and written as numpy does it.
 #[path = "all/npy.rs"]
 mod npy;
+
+/// Arrays that cannot be mapped where they are lie in files without a name, and are mapped there.
+#[cfg(all(feature = "mmap", unix))]
+#[path = "all/unpacked.rs"]
+mod unpacked;

@@ -81,24 +81,14 @@ impl<S: Source> Decoder<S> {
         tag: u8,
         description: &Description,
     ) -> Result<(Arc<Map>, Place)> {
-        let has_checksum = tag == tag::ARRAY;
-        let blocks = if has_checksum {
+        if tag == tag::ARRAY {
             self.end_of_frame()?;
-            let blocks = self.source.blocks()?;
-            blocks.begin(0)?;
-            blocks
+            self.source.blocks()?.begin(0)?;
         } else {
             let number = self.number()?;
-            let blocks = self.source.blocks()?;
-            blocks.fetch(number)?;
-            blocks
-        };
-        let (map, offset) =
-            blocks.map().ok_or_else(|| Error::damaged("an array outside its map"))?;
-        if has_checksum {
-            blocks.skip(description.byte_len()?)?;
+            self.source.blocks()?.fetch(number)?;
         }
-        Ok((map, Place { offset, has_checksum }))
+        self.source.blocks()?.map(description.byte_len()?)
     }
 
     /// An array, behind its tag, for a visitor that takes what comes.

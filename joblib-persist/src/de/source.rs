@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::array::Elements;
 use crate::error::Result;
-use crate::mapped::Map;
+use crate::mapped::{Map, Place};
 
 /// Gives the items of one value, a frame at a time.
 pub(crate) trait Source {
@@ -39,6 +39,6 @@ pub(crate) trait Blocks: Elements {
     /// Goes to the elements of an array that travelled otherwise, by their number.
     fn fetch(&mut self, number: u64) -> Result<()>;
 
-    /// The mapped file and the offset in it where the block begins, if it is mapped.
-    fn map(&mut self) -> Option<(Arc<Map>, u64)>;
+    /// Passes over the whole block of `len` bytes, and says where it is mapped.
+    fn map(&mut self, len: usize) -> Result<(Arc<Map>, Place)>;
 }

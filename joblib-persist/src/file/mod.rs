@@ -7,4 +7,6 @@ mod room;
 
 pub(crate) use input::FileInput;
 pub use new_file::NewFile;
+#[cfg(feature = "mmap")]
+pub(crate) use new_file::nameless;
 pub(crate) use read_together::read_together;

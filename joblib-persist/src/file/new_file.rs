@@ -47,22 +47,8 @@ impl NewFile {
     }
 
     fn create_beside(target: PathBuf) -> io::Result<Self> {
-        let mut attempt = 0;
-        loop {
-            let temporary = temporary_name(&target)?;
-            // Reading is for a map of the finished file; `create_new` never follows a link.
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-                Ok(file) => {
-                    return Ok(NewFile { file, written: 0, names: Some((temporary, target)) });
-                }
-                Err(error)
-                    if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS =>
-                {
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let (file, temporary) = create_temporary(&target, OpenOptions::new().write(true))?;
+        Ok(NewFile { file, written: 0, names: Some((temporary, target)) })
     }
 
     /// Gives the file its final name; with `durable`, after it is on the disk.
@@ -87,6 +73,31 @@ impl Drop for NewFile {
         if let Some((temporary, _)) = &self.names {
             // Nothing can be done about a failure, and the error that led here says more.
             let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+/// A file in `folder` that has no name any more: it is gone when nobody has it, whatever happens.
+#[cfg(feature = "mmap")]
+pub(crate) fn nameless(folder: &Path) -> io::Result<File> {
+    let like = folder.join("joblib");
+    let (file, temporary) = create_temporary(&like, OpenOptions::new().read(true).write(true))?;
+    fs::remove_file(temporary)?;
+    Ok(file)
+}
+
+/// Creates a file under a temporary name beside `target`.
+fn create_temporary(target: &Path, options: &mut OpenOptions) -> io::Result<(File, PathBuf)> {
+    let mut attempt = 0;
+    loop {
+        let temporary = temporary_name(target)?;
+        // `create_new` never follows a link.
+        match options.create_new(true).open(&temporary) {
+            Ok(file) => return Ok((file, temporary)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
         }
     }
 }

@@ -16,9 +16,10 @@ use crate::error::Result;
 /// is looked at, and shared by all processes that map it.
 ///
 /// A field of this type is mapped if the file is loaded with
-/// [`LoadOptions::mmap_mode`](crate::LoadOptions::mmap_mode), is not compressed, and the array has
-/// 1 KiB or more. Otherwise, and without the feature `mmap`, it is an array in memory:
-/// [`is_mapped`](Self::is_mapped) tells, nothing else differs.
+/// [`LoadOptions::mmap_mode`](crate::LoadOptions::mmap_mode), is not compressed (or
+/// [unpacked](crate::LoadOptions::unpack_in)), and the array has 1 KiB or more. Otherwise, and
+/// without the feature `mmap`, it is an array in memory: [`is_mapped`](Self::is_mapped) tells,
+/// nothing else differs.
 ///
 /// ```
 /// use joblib_persist::{LoadOptions, MappedArray, MmapMode, dump};

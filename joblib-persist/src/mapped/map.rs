@@ -21,7 +21,7 @@ pub(crate) struct Map {
     /// The parts of a writable map that someone has.
     lent: Mutex<Vec<Range<usize>>>,
     // Below the map, so that it is dropped after it.
-    _open: OpenFile,
+    _open: Option<OpenFile>,
 }
 
 impl Map {
@@ -42,7 +42,15 @@ impl Map {
             MmapMode::ReadWrite => options.map_raw(file),
         };
         let raw = raw.map_err(|source| Error::io("mapping the file", source))?;
-        Ok(Some(Arc::new(Map { raw, mode, lent: Mutex::default(), _open: open })))
+        Ok(Some(Arc::new(Map { raw, mode, lent: Mutex::default(), _open: Some(open) })))
+    }
+
+    /// Maps a file that nobody else can open. It may be written to where nothing was lent yet.
+    pub(super) fn of_nameless(file: &File, mode: MmapMode) -> Result<Arc<Self>> {
+        // Shared whatever the mode: a private map need not show what is written to the file later.
+        let raw = MmapOptions::new().map_raw(file);
+        let raw = raw.map_err(|source| Error::io("mapping an unpacked array", source))?;
+        Ok(Arc::new(Map { raw, mode, lent: Mutex::default(), _open: None }))
     }
 
     #[cfg(unix)]

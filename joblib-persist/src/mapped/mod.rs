@@ -16,17 +16,21 @@ mod offer;
 mod open_files;
 #[cfg(all(feature = "mmap", unix))]
 mod segment;
+#[cfg(feature = "mmap")]
+mod unpacked;
 
 pub use array::MappedArray;
 pub(crate) use bytes::MappedBytes;
 #[cfg(feature = "mmap")]
 pub(crate) use map::Map;
 #[cfg(not(feature = "mmap"))]
-pub(crate) use never::{Map, offering};
+pub(crate) use never::{Map, Unpacker, offering};
 #[cfg(feature = "mmap")]
 pub(crate) use offer::offering;
 #[cfg(all(feature = "mmap", unix))]
 pub use segment::{Carried, Segment};
+#[cfg(feature = "mmap")]
+pub(crate) use unpacked::Unpacker;
 
 /// The name by which [`MappedArray`] asks a deserializer for a map. Nobody else has it.
 pub(crate) const NAME: &str = "$joblib_persist::MappedArray";

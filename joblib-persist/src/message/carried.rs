@@ -10,7 +10,7 @@ use super::{MessageSink, MessageSource};
 use crate::array::{Block, Elements};
 use crate::de::{Blocks, Decoder, Source};
 use crate::error::{Error, Result};
-use crate::mapped::{Carried, Map};
+use crate::mapped::{Carried, Map, Place};
 use crate::ser::{Encoder, Mark, Sink};
 
 /// Appends `value` to `out`, but hands its arrays to `carry`, which may take them away.
@@ -164,8 +164,9 @@ impl Blocks for CarryingSource<'_, '_> {
         Ok(())
     }
 
-    fn map(&mut self) -> Option<(Arc<Map>, u64)> {
-        self.current.take().map(|carried| carried.map())
+    fn map(&mut self, _len: usize) -> Result<(Arc<Map>, Place)> {
+        let (map, offset) = self.current.take().ok_or_else(no_block)?.map();
+        Ok((map, Place { offset, has_checksum: false }))
     }
 }
 

@@ -11,6 +11,7 @@ use super::archive_serializer::ArchiveSerializer;
 use crate::error::{Error, ErrorKind, Result, Segment};
 use crate::frame_sink::{self, Output};
 use crate::frame_source;
+use crate::mapped::Unpacker;
 use crate::pickle::Place;
 use crate::value::{Builder, Value};
 
@@ -18,7 +19,11 @@ use crate::value::{Builder, Value};
 const ARRAY: &str = ".npy";
 
 /// Reads all arrays of an archive, as a dict of them.
-pub(crate) fn read_archive(reader: impl Read + Seek, memory_limit: Option<u64>) -> Result<Value> {
+pub(crate) fn read_archive(
+    reader: impl Read + Seek,
+    memory_limit: Option<u64>,
+    unpacker: Option<&Unpacker>,
+) -> Result<Value> {
     let mut archive = ZipArchive::new(reader).map_err(reading)?;
     let mut builder = Builder::new();
     let dict = builder.dict(&[]);
@@ -27,13 +32,14 @@ pub(crate) fn read_archive(reader: impl Read + Seek, memory_limit: Option<u64>) 
         let mut entry = archive.by_index(index).map_err(reading)?;
         let name = entry.name().map_err(reading)?.into_owned();
         let within = |error: Error| error.within(Segment::Field(name.as_str().into()));
-        let value = read_entry(&name, &mut entry, left).map_err(|error| {
+        let value = read_entry(&name, &mut entry, left, unpacker).map_err(|error| {
             let too_much = matches!(error.kind(), ErrorKind::MemoryLimit { .. });
             // The limit is the one of the whole archive.
             let limit = memory_limit.filter(|_| too_much);
             within(limit.map_or(error, |limit| Error::new(ErrorKind::MemoryLimit { limit })))
         })?;
-        let array_bytes = value.as_array().and_then(|array| array.bytes()).map_or(0, <[u8]>::len);
+        let array = value.as_array().filter(|array| !array.is_mapped());
+        let array_bytes = array.and_then(|array| array.bytes()).map_or(0, <[u8]>::len);
         left = left.map(|left| left.saturating_sub(array_bytes as u64));
         let key = builder.str(name.strip_suffix(ARRAY).unwrap_or(&name));
         let part = builder.absorb(value);
@@ -42,8 +48,13 @@ pub(crate) fn read_archive(reader: impl Read + Seek, memory_limit: Option<u64>) 
     Ok(builder.finish(dict))
 }
 
-fn read_entry(name: &str, entry: &mut dyn Read, limit: Option<u64>) -> Result<Value> {
-    let place = Place { memory_limit: limit, ..Place::default() };
+fn read_entry(
+    name: &str,
+    entry: &mut dyn Read,
+    limit: Option<u64>,
+    unpacker: Option<&Unpacker>,
+) -> Result<Value> {
+    let place = Place { memory_limit: limit, unpacker, ..Place::default() };
     let ended = |source| Error::reading("an archive", source);
     let mut input = frame_source::Plain(&mut *entry);
     if name.ends_with(ARRAY) {

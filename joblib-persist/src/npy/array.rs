@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::header::Header;
-use crate::array::Elements;
+use crate::array::{DType, Elements};
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame_source::Input;
 use crate::mapped::{self, MappedBytes};
@@ -26,8 +26,17 @@ pub(crate) fn read(input: &mut dyn Input, exact: bool, place: Place<'_>) -> Resu
         }
         not_aligned => {
             unaligned += u32::from(not_aligned.is_some());
-            check_limit(byte_len as u64, place.memory_limit)?;
-            read_data(&header, byte_len, input)?
+            match place.unpacker.zip(dtype_to_map(&header, byte_len)) {
+                Some((unpacker, dtype)) => {
+                    mapped = 1;
+                    let bytes = unpacker.put_as(dtype, byte_len, &mut Behind(input))?;
+                    Data::Mapped(Arc::new(bytes))
+                }
+                None => {
+                    check_limit(byte_len as u64, place.memory_limit)?;
+                    read_data(&header, byte_len, input)?
+                }
+            }
         }
     };
     let value = array(header, data);
@@ -51,18 +60,24 @@ fn mapped_data(
     offset: u64,
     place: &Place<'_>,
 ) -> Option<Option<Data>> {
-    let map = place.map.as_ref().filter(|_| byte_len >= MAP_MIN)?;
-    let dtype = header.element_type.dtype().filter(|_| header.element_type.is_native())?;
+    let map = place.map.as_ref()?;
+    let dtype = dtype_to_map(header, byte_len)?;
     let at = mapped::Place { offset, has_checksum: false };
     let bytes = MappedBytes::new(Arc::clone(map), at, byte_len, dtype);
     Some(bytes.map(|bytes| Data::Mapped(Arc::new(bytes))))
+}
+
+/// What the elements are, if they are worth a map and lie in a file as in memory.
+fn dtype_to_map(header: &Header, byte_len: usize) -> Option<DType> {
+    let dtype = header.element_type.dtype().filter(|_| header.element_type.is_native());
+    dtype.filter(|_| byte_len >= MAP_MIN)
 }
 
 /// Reads the elements, which are no objects.
 pub(crate) fn read_data(header: &Header, byte_len: usize, input: &mut dyn Input) -> Result<Data> {
     let element_type = &header.element_type;
     let dtype = element_type.dtype().filter(|_| element_type.is_native());
-    let data = read_native(dtype.unwrap_or(crate::array::DType::U8), byte_len, &mut Behind(input))?;
+    let data = read_native(dtype.unwrap_or(DType::U8), byte_len, &mut Behind(input))?;
     Ok(match dtype {
         Some(_) => Data::Native(data),
         None => Data::Raw(data.into_bytes()),
@@ -72,7 +87,7 @@ pub(crate) fn read_data(header: &Header, byte_len: usize, input: &mut dyn Input)
 /// Python objects: a pickle of the whole array.
 fn read_objects(input: &mut dyn Input, exact: bool, place: Place<'_>) -> Result<Pickle> {
     // There is nothing beside what is in a `.npy` file.
-    let place = Place { memory_limit: place.memory_limit, ..Place::default() };
+    let place = Place { folder: None, map: None, ..place };
     let pickle = pickle::read(input, exact, place)?;
     match pickle.value.kind() {
         Kind::Array(_) => Ok(pickle),

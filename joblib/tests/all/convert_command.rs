@@ -123,17 +123,32 @@ fn arrays_for_python_are_mapped_where_they_lie() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_compressed_is_converted_in_less_memory_than_it_has() {
+fn what_cannot_be_mapped_is_converted_in_less_memory_than_it_has() {
     let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
     let zeros = Array1::<f64>::zeros(5_000_000);
-    joblib::dump(&zeros, folder.path().join("a.jbl.lz4")).unwrap();
-    let program = env!("CARGO_BIN_EXE_joblib");
-    let command = format!("ulimit -d 30000; exec '{program}' convert a.jbl.lz4 b.pkl");
-    let status = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).status();
-    assert!(status.unwrap().success());
-    let converted: Array1<f64> = joblib::load(folder.path().join("b.pkl")).unwrap();
-    assert_eq!(converted, zeros);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no file is left over");
+    joblib::dump(&zeros, at("a.jbl.lz4")).unwrap();
+    joblib::dump(&zeros, at("a.pkl.gz")).unwrap();
+    joblib::DumpOptions::new().compress(false).dump(&[&zeros], at("stored.npz")).unwrap();
+    joblib::DumpOptions::new().compress(true).dump(&[&zeros], at("deflated.npz")).unwrap();
+    // A header of numpy before 1.14, behind which nothing is aligned.
+    let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (5000000,), }";
+    let len = [header.len() as u8, 0];
+    let mut npy = [b"\x93NUMPY\x01\0", &len[..], header.as_bytes()].concat();
+    assert!(!npy.len().is_multiple_of(8));
+    npy.resize(npy.len() + 8 * zeros.len(), 0);
+    std::fs::write(at("unaligned.npy"), npy).unwrap();
+    for from in ["a.jbl.lz4", "a.pkl.gz", "stored.npz", "deflated.npz", "unaligned.npy"] {
+        let program = env!("CARGO_BIN_EXE_joblib");
+        let command = format!("ulimit -d 30000; exec '{program}' convert {from} b.jbl.zst");
+        let status = Command::new("sh").args(["-c", &command]).current_dir(folder.path()).status();
+        assert!(status.unwrap().success(), "{from}");
+        let converted: Value = joblib::load(at("b.jbl.zst")).unwrap();
+        let root = converted.root();
+        let array = root.get("arr_0").unwrap_or(root).as_array().unwrap();
+        assert_eq!(array.view::<f64, Ix1>().unwrap(), zeros, "{from}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6, "no file is left over");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Place<'p> {
     pub(crate) folder: Option<&'p Path>,
     /// The map of the file, if its arrays are to stay in it.
     pub(crate) map: Option<std::sync::Arc<crate::mapped::Map>>,
+    /// Takes arrays that cannot stay in the file.
+    pub(crate) unpacker: Option<&'p crate::mapped::Unpacker>,
     /// The most memory the value may take, in bytes.
     pub(crate) memory_limit: Option<u64>,
 }

@@ -94,6 +94,11 @@ impl Machine<'_, '_> {
         if let Some(data) = self.mapped_data(dtype, byte_len)? {
             return Ok(data);
         }
+        if let Some(unpacker) = self.place.unpacker.filter(|_| byte_len >= MAP_MIN) {
+            let bytes = unpacker.put_as(dtype, byte_len, self.stream)?;
+            self.mapped += 1;
+            return Ok(Data::Mapped(Arc::new(bytes)));
+        }
         self.check_large(byte_len as u64)?;
         self.large = self.large.saturating_add(byte_len as u64);
         self.stream.elements(dtype, byte_len).map(Data::Native)

@@ -11,7 +11,6 @@ use joblib::persist::__private::NewFile;
 use joblib::persist::value::Value;
 use joblib::persist::{FileFormat, MmapMode};
 use joblib::{DumpOptions, LoadOptions};
-use tempfile::NamedTempFile;
 
 use crate::Outcome;
 use crate::progress::{Counted, Progress};
@@ -81,16 +80,14 @@ fn format_of(path: &Path) -> Result<FileFormat> {
     })
 }
 
-/// Loads the value and writes it. Arrays that can be mapped are never in memory: they go from the map
-/// of one file to the other. What is compressed lies unpacked beside the new file until it is mapped.
-/// Archives of numpy's, and what joblib before 1.2 wrote unaligned, are read into memory.
+/// Loads the value and writes it. Arrays are never in memory, if Rust has their type: they go from the
+/// map of one file to the other. What cannot be mapped where it is lies beside the new file meanwhile.
 fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     let (from, to) = (&arguments.from, &arguments.to);
     let threads = usize::from(arguments.threads);
     let reading = Progress::begin(format!("reading `{}`", from.display()), None);
     let options = LoadOptions::new().mmap_where_possible(MmapMode::Read).threads(threads);
-    let unpacked = unpack(arguments).and_then(|file| options.load(file.path()).ok());
-    let value: Value = unpacked.map_or_else(|| options.load(from), Ok)?;
+    let value: Value = options.unpack_in(folder_of(to)).load(from)?;
     reading.end();
 
     let found = compression(arguments)?.resolve(&Registry::global(), Some(to))?;
@@ -105,17 +102,8 @@ fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     write(to, total, |file| Ok(options.dump_to(&value, file).map(drop)?))
 }
 
-/// What is in a compressed file. None if it is not compressed or that fails: then loading the file
-/// itself works, or says why not.
-fn unpack(arguments: &Arguments) -> Option<NamedTempFile> {
-    let source = BufReader::new(File::open(&arguments.from).ok()?);
-    let decoding = DecodeOptions::new().threads(arguments.threads.into());
-    let mut found = Registry::global().decoder_for(Box::new(source), &decoding).ok()?;
-    found.compressor?;
-    let folder = arguments.to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).ok()?;
-    copy(&mut found.reader, file.as_file_mut()).ok()?;
-    Some(file)
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Native to native: the same bytes, compressed otherwise, with all values of the file.
