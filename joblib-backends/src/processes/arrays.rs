@@ -3,29 +3,21 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use joblib_persist::array::Block;
 
 use super::place::Place;
 use super::region::Region;
+use super::result_files::ResultFiles;
 use super::sys;
 use crate::options::{ArrayMode, ArrayOptions};
 
 /// Of so many arrays that tasks borrow, those used last, the copies are kept while the call runs.
 const KEPT: usize = 16;
-/// So many arrays a result may have beside it; the system sends no more than 253 at once.
-const MOST: usize = 200;
-
-/// How many arrays of a result may come as files at once, so that their reader has descriptors for them.
-fn most_files() -> usize {
-    static FILES: OnceLock<usize> = OnceLock::new();
-    *FILES.get_or_init(|| MOST.min(sys::most_descriptors() / 4))
-}
-
 /// The arrays of one call on their way to workers. Each that tasks borrow is copied once.
 #[derive(Debug)]
 pub(crate) struct Arrays {
@@ -120,7 +112,17 @@ impl Arrays {
 
 impl Sent {
     fn new(block: &Block<'_>, folder: Option<&Path>) -> io::Result<Self> {
-        let file = File::from(write(block, folder)?);
+        let file = match folder {
+            None => memory_file()?,
+            Some(folder) => {
+                let mut options = OpenOptions::new();
+                few(options.read(true).write(true).custom_flags(libc::O_TMPFILE).open(folder)?)?
+            }
+        };
+        fill(&file, block)?;
+        if folder.is_none() {
+            sys::make_constant(&file)?;
+        }
         let place = Place::of(&file)?;
         Ok(Self { file, place })
     }
@@ -131,26 +133,22 @@ impl Sent {
     }
 }
 
-/// Copies an array into memory without a name, or into such a file in `folder`.
-fn write(block: &Block<'_>, folder: Option<&Path>) -> io::Result<OwnedFd> {
-    let mut file = match folder {
-        None => File::from(sys::memory_file()?),
-        Some(folder) => {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).custom_flags(libc::O_TMPFILE).open(folder)?
-        }
-    };
-    // The lowest free number is given: half of them are left to everybody else.
-    if file.as_raw_fd() as usize > sys::most_descriptors() / 2 {
-        return Err(io::Error::from_raw_os_error(libc::EMFILE));
-    }
+/// Memory without a name, for an array.
+pub(super) fn memory_file() -> io::Result<File> {
+    few(sys::memory_file()?.into())
+}
+
+/// The lowest free number is given: half of them are left to everybody else.
+fn few(file: File) -> io::Result<File> {
+    let many = file.as_raw_fd() as usize > sys::most_descriptors() / 2;
+    if many { Err(io::Error::from_raw_os_error(libc::EMFILE)) } else { Ok(file) }
+}
+
+/// Copies an array into a file.
+pub(super) fn fill(mut file: &File, block: &Block<'_>) -> io::Result<()> {
     // Written, not mapped and filled: pages are then not zeroed first, no page fault is taken for
     // each, and a full disk is an error and not the end of the process.
-    block.try_for_each_chunk(|bytes| file.write_all(bytes))?;
-    if folder.is_none() {
-        sys::make_constant(&file)?;
-    }
-    Ok(file.into())
+    block.try_for_each_chunk(|bytes| file.write_all(bytes))
 }
 
 /// What takes large arrays out of a frame.
@@ -159,7 +157,7 @@ pub(crate) enum Carrier {
     /// Of arguments; keeps what it refers to.
     ToWorker { arrays: Arc<Arrays>, used: Vec<Arc<Sent>> },
     /// Of a result, as files that are sent along.
-    ToParent { max_nbytes: u64, files: Vec<OwnedFd> },
+    ToParent { max_nbytes: u64, files: ResultFiles },
 }
 
 impl Carrier {
@@ -174,12 +172,7 @@ impl Carrier {
                 used.push(sent);
                 Some(number)
             }
-            Carrier::ToParent { max_nbytes, files }
-                if len > *max_nbytes && files.len() < most_files() =>
-            {
-                files.push(write(block, None).ok()?);
-                Some(files.len() as u64 - 1)
-            }
+            Carrier::ToParent { max_nbytes, files } if len > *max_nbytes => files.push(block).ok(),
             _ => None,
         }
     }

@@ -84,7 +84,7 @@ pub(super) struct Tidier {
 
 impl Tidier {
     /// How old a value may become that nobody needs.
-    const EVERY: Duration = Duration::from_millis(100);
+    pub(super) const EVERY: Duration = Duration::from_millis(100);
 
     pub(super) fn new() -> Self {
         Self { due: Instant::now() }
@@ -93,11 +93,6 @@ impl Tidier {
     /// Whether there is something that will have to be let go.
     pub(super) fn has_work(&self) -> bool {
         KEPT.with_borrow(|all| !all.is_empty())
-    }
-
-    /// After how long it is to be looked at, and `None` if there is nothing.
-    pub(super) fn pause(&self) -> Option<Duration> {
-        self.has_work().then_some(Self::EVERY)
     }
 
     /// Lets go, if it is time.

@@ -5,6 +5,7 @@
 mod arrays;
 mod entry;
 mod feeder;
+mod fetched;
 mod image;
 mod inbox;
 mod kept;
@@ -16,6 +17,7 @@ mod queue;
 mod region;
 #[cfg(feature = "distributed")]
 pub(crate) mod remote;
+mod result_files;
 mod segment;
 mod session;
 mod status;

@@ -9,13 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use joblib_persist::MmapMode;
-use joblib_persist::message::Segment;
-
 use super::arrays::Carrier;
+use super::fetched::Fetched;
 use super::inbox::{Inbox, KEEP};
 use super::process::Process;
 use super::queue::Job;
+use super::status::Page;
 use super::sys::{self, Awaited, Mode};
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
 use super::worker::panic_message;
@@ -211,7 +210,7 @@ impl Session {
         }
         let (mut rest, files) = self.inbox.content();
         let all = rest.len();
-        let result = deliver(&mut self.flights, &mut rest, files);
+        let result = deliver(&mut self.flights, &mut rest, files, &self.process.page);
         let used = all - rest.len();
         self.answered |= used > 0;
         self.inbox.consume(used);
@@ -352,10 +351,11 @@ fn deliver(
     flights: &mut VecDeque<Flight>,
     bytes: &mut &[u8],
     files: &mut VecDeque<File>,
+    page: &Page,
 ) -> Result<(), Garbage> {
     while !bytes.is_empty() {
         let flight = flights.front_mut().ok_or(Garbage("an answer nobody waits for"))?;
-        flight.take_answers(bytes, files)?;
+        flight.take_answers(bytes, files, page)?;
         if !flight.is_complete() {
             break;
         }
@@ -390,6 +390,7 @@ impl Flight {
         &mut self,
         bytes: &mut &[u8],
         files: &mut VecDeque<File>,
+        page: &Page,
     ) -> Result<(), Garbage> {
         while !self.is_complete()
             && let Some(record) = Record::take(bytes)?
@@ -401,7 +402,7 @@ impl Flight {
             let arrays: Vec<_> = files.drain(..count).collect();
             match record.task.cmp(&self.answered) {
                 std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => self.answer(record.answer()?, &arrays),
+                std::cmp::Ordering::Equal => self.answer(record.answer()?, &arrays, page),
                 std::cmp::Ordering::Greater => return Err(Garbage("the order of answers")),
             }
         }
@@ -418,8 +419,9 @@ impl Flight {
     /// Settles the batch that a dead worker had begun.
     fn settle(mut self, process: &Process, status: &str, end: End) {
         // What cannot be read is missing, as are the answers behind it.
-        self.take_answers(&mut &process.page.remains()[..], &mut VecDeque::new()).ok();
-        let activity = process.page.activity();
+        let page = &process.page;
+        self.take_answers(&mut &page.remains()[..], &mut VecDeque::new(), page).ok();
+        let activity = page.activity();
         // The task begun last is to blame if it has no answer; the first, if the batch was still
         // being received, and the next, if nonsense came in its place: nothing is tried for ever.
         let running = activity.task.unwrap_or(0) == self.answered;
@@ -434,37 +436,34 @@ impl Flight {
                 // It began when the one before, which was late, had just ended after all.
                 (End::TimedOut, _) => Failure::NotRun,
                 _ => {
-                    let (status, peak_memory) = (status.to_owned(), process.page.peak_memory());
+                    let (status, peak_memory) = (status.to_owned(), page.peak_memory());
                     Failure::WorkerDied { worker, status, after, peak_memory }
                 }
             };
-            self.answer(Err(failure), &[]);
+            self.answer(Err(failure), &[], page);
         }
         while !self.is_complete() {
-            self.answer(Err(Failure::NotRun), &[]);
+            self.answer(Err(Failure::NotRun), &[], page);
         }
         discard(self.job);
     }
 
     /// Answers the next task, some of whose arrays are in `files`.
-    fn answer(&mut self, answer: Result<&[u8], Failure>, files: &[File]) {
+    fn answer(&mut self, answer: Result<&[u8], Failure>, files: &[File], page: &Page) {
         let task = self.answered;
         self.answered += 1;
         if self.deadline.is_some() {
             return;
         }
-        // Each has its own memory, to which the caller may write.
-        let fetch = |number| {
-            let file = files.get(number as usize).ok_or(io::ErrorKind::InvalidData)?;
-            let map = Segment::map(file, MmapMode::Copy).map_err(io::Error::other)?;
-            Ok(map.at(0))
-        };
+        let arrays = Fetched::new(files);
+        let fetch = |number| arrays.fetch(number);
         let payload = |bytes| Payload { fetch: Some(&fetch), ..Payload::new(bytes) };
         let reply = || self.job.batch.reply(task, answer.map(payload));
         // Decoding a result runs code of its type. The task is then lost, as its batch will find.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(reply)) {
             log::error!("taking in a result panicked: {}", panic_message(panic));
         }
+        arrays.give_back(page);
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Duration;
 
 use super::sys;
@@ -16,6 +16,8 @@ use super::sys;
 const HEAD: usize = 4096;
 /// Answers that fit wait here until they are sent; larger ones are sent at once.
 pub(super) const JOURNAL: usize = 64 << 10;
+/// So many files of results a worker can know to be its own again.
+pub(super) const RETURNED: usize = 4;
 /// The length of the whole segment.
 pub(super) const LEN: usize = HEAD + JOURNAL;
 
@@ -28,6 +30,7 @@ struct Words {
     journal: AtomicU64,
     claims: [AtomicU64; 2],
     peak_memory: AtomicU64,
+    returned: [AtomicU64; RETURNED],
 }
 
 /// The states of a claim, with the number of the batch in the upper bits: an even word is free to
@@ -148,6 +151,20 @@ impl Page {
         self.words().peak_memory.load(Relaxed)
     }
 
+    /// Parent: nobody here looks any more at the file that the worker sent as number `sending`.
+    pub(super) fn give_back(&self, sending: u64) {
+        self.returned(sending).store(sending, Release);
+    }
+
+    /// Worker: whether the file that it sent as number `sending` is its own again.
+    pub(super) fn is_back(&self, sending: u64) -> bool {
+        self.returned(sending).load(Acquire) == sending
+    }
+
+    fn returned(&self, sending: u64) -> &AtomicU64 {
+        &self.words().returned[(sending % RETURNED as u64) as usize]
+    }
+
     /// Worker: appends the pieces of one answer to the journal; false if they do not fit.
     pub(super) fn record(&mut self, pieces: [&[u8]; 2]) -> bool {
         let used = self.used();
@@ -242,6 +259,17 @@ mod tests {
         assert!(worker.is_stopped(4));
         parent.offer(6);
         assert!(worker.claim(6) && worker.is_stopped(4));
+    }
+
+    #[test]
+    fn only_the_file_that_was_given_back_is_back() {
+        let (worker, parent) = two_views();
+        let later = 7 + RETURNED as u64;
+        assert!(!worker.is_back(7));
+        parent.give_back(7);
+        assert!(worker.is_back(7) && !worker.is_back(8) && !worker.is_back(later));
+        parent.give_back(later);
+        assert!(worker.is_back(later) && !worker.is_back(7));
     }
 
     #[test]

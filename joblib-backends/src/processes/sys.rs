@@ -51,19 +51,24 @@ pub(super) fn shared_memory(len: usize) -> io::Result<OwnedFd> {
     let file = File::from(memory_file()?);
     file.set_len(len as u64)?;
     // Shrinking it would turn the parent's next look into a SIGBUS.
-    seal(&file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW)?;
+    keep_size(&file)?;
     Ok(file.into())
+}
+
+/// Nobody can change the size of a memory file any more.
+pub(super) fn keep_size(file: &File) -> io::Result<()> {
+    seal(file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW)
 }
 
 /// Nobody can change the contents of a memory file any more.
 pub(super) fn make_constant(file: &File) -> io::Result<()> {
-    seal(file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE)
+    let all = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
+    seal(file, all)
 }
 
 fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
     // SAFETY: no pointers are passed.
-    let result =
-        unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals | libc::F_SEAL_SEAL) };
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
     checked(result).map(drop)
 }
 
@@ -212,7 +217,7 @@ unsafe fn take_files(message: &libc::msghdr, files: &mut VecDeque<File>) {
 pub(super) fn send_with(
     socket: BorrowedFd<'_>,
     bytes: &[u8],
-    files: &[OwnedFd],
+    files: &[BorrowedFd<'_>],
 ) -> io::Result<usize> {
     let descriptors = size_of_val(files) as libc::c_uint;
     // SAFETY: these only compute lengths.

@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use super::image::Image;
 use super::inbox::{Inbox, KEEP};
 use super::kept::Tidier;
 use super::peak::peak_memory;
+use super::result_files::ResultFiles;
 use super::segment;
 use super::status::Page;
 use super::sys::{self, Awaited, Mode};
@@ -70,8 +71,9 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
     answers.send(&wire::handshake(image.identity()))?;
     let mut inbox = Inbox::default();
     let mut frame = Frame::default();
+    let mut files = ResultFiles::default();
     let mut tidier = Tidier::new();
-    while let Some(header) = next_header(&mut inbox, &answers.socket, &mut tidier)? {
+    while let Some(header) = next_header(&mut inbox, &answers.socket, &mut tidier, &mut files)? {
         let claimed = answers.page.claim(header.batch);
         if claimed {
             answers.page.begin_batch(header.batch);
@@ -81,7 +83,9 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
             return Ok(());
         }
         if claimed {
+            frame.carrier = Some(Carrier::ToParent { max_nbytes: header.max_nbytes, files });
             run_batch(image, &header, &inbox.unread()[..len], &mut frame, &mut answers)?;
+            files = result_files(&mut frame).map(std::mem::take).unwrap_or_default();
         }
         inbox.consume(len);
         io::stdout().flush().ok();
@@ -96,13 +100,15 @@ fn next_header(
     inbox: &mut Inbox,
     socket: &OwnedFd,
     tidier: &mut Tidier,
+    files: &mut ResultFiles,
 ) -> Result<Option<BatchHeader>, Broken> {
     tidier.tidy();
-    while inbox.unread().is_empty() && tidier.has_work() {
+    while inbox.unread().is_empty() && (tidier.has_work() || files.has_work()) {
         let awaited = Awaited { socket: Some(socket.as_fd()), ..Awaited::default() };
-        if sys::wait(Awaited { timeout: tidier.pause(), ..awaited }).readable {
+        if sys::wait(Awaited { timeout: Some(Tidier::EVERY), ..awaited }).readable {
             break;
         }
+        files.forget();
         tidier.tidy();
     }
     if !await_bytes(inbox, socket, BatchHeader::LEN)? {
@@ -148,30 +154,35 @@ fn run_batch(
     while !tasks.is_empty() {
         let task = Record::take(&mut tasks)?.ok_or(Garbage("the end of a batch"))?;
         frame.bytes.clear();
-        frame.carrier =
-            Some(Carrier::ToParent { max_nbytes: header.max_nbytes, files: Vec::new() });
         if answers.page.is_stopped(header.batch) {
             answers.push_failure(task.task, &Failure::NotRun)?;
             continue;
         }
         answers.page.begin_task(task.task);
+        if let Some(files) = result_files(frame) {
+            files.take_back(&answers.page);
+        }
         // What could not be encoded travels as its own answer.
         let arguments = task.answer()?;
         let result = run_task(function, header, arguments, frame);
-        let files = match frame.carrier.take() {
-            Some(Carrier::ToParent { files, .. }) => files,
-            _ => Vec::new(),
-        };
         match result {
-            Ok(()) if files.is_empty() => {
-                answers.push(task.task, Kind::Value, frame.as_bytes())?;
-            }
-            Ok(()) => answers.push_with(task.task, frame.as_bytes(), &files)?,
+            Ok(()) => answers.push_result(task.task, frame)?,
             Err(failure) => answers.push_failure(task.task, &failure)?,
+        }
+        if let Some(files) = result_files(frame) {
+            files.end();
         }
     }
     answers.flush()?;
     Ok(())
+}
+
+/// What takes the arrays out of the results that are written into `frame`.
+fn result_files(frame: &mut Frame) -> Option<&mut ResultFiles> {
+    match &mut frame.carrier {
+        Some(Carrier::ToParent { files, .. }) => Some(files),
+        _ => None,
+    }
 }
 
 fn run_task(
@@ -231,8 +242,21 @@ impl Answers {
         self.send(bytes)
     }
 
+    /// Takes a result, and sends it at once if some of its arrays are in files.
+    fn push_result(&mut self, task: u32, frame: &mut Frame) -> io::Result<()> {
+        let Some(Carrier::ToParent { files, .. }) = &mut frame.carrier else {
+            return self.push(task, Kind::Value, &frame.bytes);
+        };
+        if files.is_empty() {
+            return self.push(task, Kind::Value, &frame.bytes);
+        }
+        self.push_with(task, &frame.bytes, &files.new_files())?;
+        files.keep();
+        Ok(())
+    }
+
     /// Sends a result some of whose arrays are in `files`. Those cannot be part of a journal.
-    fn push_with(&mut self, task: u32, bytes: &[u8], files: &[OwnedFd]) -> io::Result<()> {
+    fn push_with(&mut self, task: u32, bytes: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<()> {
         self.flush()?;
         let (count, len) = (files.len() as u16, bytes.len() as u64);
         let header = RecordHeader { task, kind: Kind::Value, files: count, len }.to_bytes();

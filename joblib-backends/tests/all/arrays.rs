@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use joblib_backends::{ArrayMode, CallFn, Failure, Frame, Payload, Processes, WorkerOptions};
 use joblib_persist::MappedArray;
 use ndarray::{Array1, Array2, Ix1, Ix2};
+use serde::{Deserialize, Deserializer};
 
 use crate::calls::{call, call_with, one_worker};
 
@@ -195,6 +196,32 @@ fn arrays_of_results_come_mapped_or_owned_and_belong_to_the_caller() {
     }
     let owned = call::<_, (String, Array1<f64>, Array2<f64>)>(&pool, make, vec![4.0]);
     assert_eq!(owned[0].as_ref().unwrap().2.sum(), 8e6);
+}
+
+/// An array and its place among the others; every third stays where it came.
+struct Seen(usize, Option<Mapped>);
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (place, array) = <(usize, Mapped)>::deserialize(deserializer)?;
+        assert_eq!(array.view().sum(), (place * LEN) as f64);
+        Ok(Seen(place, (place % 3 == 0).then_some(array)))
+    }
+}
+
+fn array_of(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+    let place: usize = input.read()?;
+    out.write(&(place, Array1::from_elem(LEN, place as f64)))
+}
+
+#[test]
+fn memory_of_results_is_not_written_again_while_somebody_has_it() {
+    let pool = one_worker();
+    for Seen(place, array) in
+        call::<_, Seen>(&pool, array_of, (0..30).collect()).into_iter().map(Result::unwrap)
+    {
+        assert!(array.is_none_or(|array| array.view().sum() == (place * LEN) as f64));
+    }
 }
 
 #[test]

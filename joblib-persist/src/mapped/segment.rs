@@ -42,6 +42,12 @@ impl Segment {
         self.0.len() as u64
     }
 
+    /// Whether this is the only clone, and no array lies in it: its memory may then be used for
+    /// something else.
+    pub fn is_unused(&mut self) -> bool {
+        Arc::get_mut(&mut self.0).is_some()
+    }
+
     /// The array at `offset`: its elements lie there side by side, as `encode_with` handed them
     /// out. Multiples of 64 suit every type.
     pub fn at(&self, offset: u64) -> Carried {
