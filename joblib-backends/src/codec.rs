@@ -103,7 +103,7 @@ pub(crate) fn is_going_far() -> bool {
 }
 
 /// Does `action`, in which arguments are written for workers that are not children of this process.
-#[cfg(all(feature = "distributed", target_os = "linux"))]
+#[cfg(target_os = "linux")]
 pub(crate) fn going_far<R>(action: impl FnOnce() -> R) -> R {
     with(&GOING_FAR, action)
 }

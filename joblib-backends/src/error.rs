@@ -79,6 +79,13 @@ pub enum Error {
         option: String,
     },
 
+    /// There is no command to start workers with.
+    #[error(
+        "no command to start workers with (write `launch:srun -Q -n1 --exact --unbuffered`, or \
+         `launch:ssh left; ssh right` for several machines)"
+    )]
+    NoCommand,
+
     /// The backend does not work here.
     #[error("the `{backend}` backend is not available: {reason}")]
     Unsupported {

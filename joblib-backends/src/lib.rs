@@ -23,6 +23,7 @@
 //! | [`Sequential`] | the caller | shared | no | everywhere |
 //! | `Threads` | a pool of threads | shared | no | everywhere with threads |
 //! | `Processes` | this executable, started again | their own | yes | Linux |
+//! | `Launched` | the same, started by `srun`, `ssh` or another command | their own | yes | Linux |
 //!
 //! A backend of your own implements [`Backend`], for threads around a [`BatchQueue`], passes the suite of
 //! the feature `conformance`, and is chosen by name after [`register_backend`].
@@ -53,6 +54,8 @@ mod cpus;
 mod distributed;
 mod error;
 mod inside;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+mod launched;
 #[cfg(feature = "processes")]
 mod lent;
 mod n_jobs;
@@ -76,6 +79,8 @@ pub use cpus::{cpu_count, physical_cpu_count};
 pub use distributed::Distributed;
 pub use error::{Error, Result};
 pub use inside::{inside_worker, worker_cores};
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub use launched::{Launched, Launcher};
 #[cfg(feature = "processes")]
 pub use lent::Lent;
 pub use n_jobs::NJobs;

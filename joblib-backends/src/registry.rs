@@ -15,7 +15,7 @@ const ALIASES: &[(&str, &str)] =
 
 /// The backend called `name`: `"sequential"`, `"threads"`, `"processes"`, or one that was
 /// [registered](register_backend). Python's names (`"threading"`, `"loky"`, `"multiprocessing"`)
-/// are understood. Of an address such as `dask://host:8786` or `python:module:factory` the part
+/// are understood. Of an address such as `dask://host:8786` or `launch:ssh host` the part
 /// before the first colon is the name.
 ///
 /// Pools are shared: asking twice for the same name and number gives the same, warm workers.
@@ -38,7 +38,7 @@ pub fn backend_by_name(name: &str, n_jobs: NJobs) -> Result<Arc<dyn Backend>> {
     backend_by_name_with(name, n_jobs, &WorkerOptions::default())
 }
 
-/// The same, with workers as `options` say. Of our own backends only `"processes"` heeds them, and one
+/// The same, with workers as `options` say. Of our own backends only `"processes"` and `"launch"` heed them, and one
 /// that was registered does not see them.
 ///
 /// # Errors
@@ -87,6 +87,8 @@ fn builtin() -> BTreeMap<String, Factory> {
     for scheme in crate::distributed::schemes() {
         known.insert(scheme.into(), Arc::new(distributed));
     }
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    known.insert("launch".into(), Arc::new(launch));
     #[cfg(feature = "processes")]
     known.insert("processes".into(), Arc::new(processes));
     #[cfg(feature = "threads")]
@@ -114,6 +116,15 @@ fn threads(_: &str, n_jobs: NJobs, _: &WorkerOptions) -> Result<Arc<dyn Backend>
 #[cfg(all(feature = "processes", target_os = "linux"))]
 fn processes(_: &str, n_jobs: NJobs, options: &WorkerOptions) -> Result<Arc<dyn Backend>> {
     Ok(crate::Processes::shared_with(n_jobs.resolve(crate::cpu_count())?, options)?)
+}
+
+/// `launch:` and the words in front of our executable.
+#[cfg(all(feature = "processes", target_os = "linux"))]
+fn launch(address: &str, n_jobs: NJobs, options: &WorkerOptions) -> Result<Arc<dyn Backend>> {
+    // Zero is refused before anything is started.
+    n_jobs.resolve(crate::cpu_count())?;
+    let words = address.split_once(':').map_or("", |(_, words)| words);
+    Ok(crate::Launched::shared_with(n_jobs, &words.parse()?, options)?)
 }
 
 #[cfg(all(feature = "processes", not(target_os = "linux")))]

@@ -16,6 +16,8 @@ use super::{sys, worker};
 
 /// The variable that holds the invitation.
 pub(super) const VARIABLE: &str = "JOBLIB_WORKER";
+/// What the variable holds in a relay, whose parent may be on another machine.
+pub(super) const RELAY: &str = "relay";
 /// The exit code of a worker that could not set itself up.
 const SET_UP_FAILED: i32 = 71;
 
@@ -72,14 +74,13 @@ pub(super) fn is_in_executable() -> bool {
 /// Returns at once in an ordinary process, and never in a worker.
 extern "C" fn enter(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
     let Some(invitation) = Invitation::of_this_process() else {
+        if std::env::var_os(VARIABLE).is_some_and(|value| value == RELAY) {
+            become_ours();
+            sys::exit_now(crate::launched::relay());
+        }
         return;
     };
-    // SAFETY: before `main` there is one thread. Without the variable, what a task starts is an
-    // ordinary program again.
-    unsafe { std::env::remove_var(VARIABLE) };
-    // SAFETY: as the runtime does before `main`: a closed pipe is an error, not a death.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-    outlive_interrupts();
+    become_ours();
     crate::inside::set(invitation.cores);
     sys::limit_memory(invitation.memory_limit);
     run_later_constructors(argc, argv, envp);
@@ -92,6 +93,16 @@ extern "C" fn enter(argc: c_int, argv: *const *const c_char, envp: *const *const
         // The parent reports the code; the user's stderr is not ours before the handshake.
         Err(_) => sys::exit_now(SET_UP_FAILED),
     }
+}
+
+/// What differs from an ordinary program from here on.
+fn become_ours() {
+    // SAFETY: before `main` there is one thread. Without the variable, what a task starts is an
+    // ordinary program again.
+    unsafe { std::env::remove_var(VARIABLE) };
+    // SAFETY: as the runtime does before `main`: a closed pipe is an error, not a death.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    outlive_interrupts();
 }
 
 /// Ctrl-C reaches every process of the terminal; what it means is the parent's business, and if that
@@ -136,14 +147,11 @@ fn set_up(invitation: Invitation) -> io::Result<(OwnedFd, Page, Page)> {
 }
 
 /// Moves the socket away from descriptor 0, where tasks may read, and puts `/dev/null` there.
-fn take_stdin() -> io::Result<OwnedFd> {
+pub(super) fn take_stdin() -> io::Result<OwnedFd> {
     let null = OpenOptions::new().read(true).open("/dev/null")?;
     let stdin = io::stdin();
     let socket = stdin.as_fd().try_clone_to_owned()?;
-    // SAFETY: both descriptors are open.
-    if unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), 0) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
+    sys::put_at(null.as_fd(), libc::STDIN_FILENO)?;
     Ok(socket)
 }
 

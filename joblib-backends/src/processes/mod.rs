@@ -15,7 +15,6 @@ mod preparation;
 mod process;
 mod queue;
 mod region;
-#[cfg(feature = "distributed")]
 pub(crate) mod remote;
 mod result_files;
 mod segment;

@@ -266,6 +266,12 @@ fn retried(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
     }
 }
 
+/// Lets descriptor `number` of this process be another one of `file`.
+pub(super) fn put_at(file: BorrowedFd<'_>, number: libc::c_int) -> io::Result<()> {
+    // SAFETY: no pointers are passed. Only standard streams are replaced, which nobody owns.
+    checked(unsafe { libc::dup2(file.as_raw_fd(), number) }).map(drop)
+}
+
 /// The process that started this one.
 pub(super) fn parent_id() -> u32 {
     std::os::unix::process::parent_id()

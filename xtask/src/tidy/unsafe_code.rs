@@ -4,9 +4,11 @@ use super::{Tree, words};
 
 /// Files and why they cannot do without. A file that can is to be taken off.
 const ALLOWED: &[(&str, &str)] = &[
+    ("joblib-backends/src/launched/relay.rs", "turns an offset into a function"),
     ("joblib-backends/src/processes/entry.rs", "starts workers before `main`"),
     ("joblib-backends/src/processes/image.rs", "where the executable lies in memory"),
     ("joblib-backends/src/processes/region.rs", "looks at arrays in files that are memory"),
+    ("joblib-backends/src/processes/remote.rs", "turns an offset into a function"),
     ("joblib-backends/src/processes/status.rs", "memory that parent and worker share"),
     ("joblib-backends/src/processes/sys.rs", "system calls that the standard library lacks"),
     ("joblib-backends/src/processes/worker.rs", "takes over the descriptors it was born with"),
