@@ -5,13 +5,13 @@ use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::idle::Idle;
 use super::image::Image;
 use super::preparation::Preparation;
 use super::process::{Process, StartError};
 use super::queue::{Job, Next, Queue};
-use super::session::{End, Session};
+use super::session::{End, Session, discard};
 use super::sys::{self, Awaited, Ready};
 use super::worker::panic_message;
 use crate::Target;
@@ -41,10 +41,10 @@ pub(super) struct Feeder {
     /// The number of workers in the pool.
     workers: usize,
     lifetime: Lifetime,
-    session: Option<Session>,
+    /// Where workers are while they have nothing to do.
+    idle: Arc<Idle>,
+    session: Option<Box<Session>>,
     stillborn: u32,
-    /// Since when the worker has nothing to do.
-    idle_since: Option<Instant>,
 }
 
 /// Whether a feeder goes on.
@@ -54,8 +54,14 @@ enum Turn {
 }
 
 impl Feeder {
-    pub(super) fn new(queue: Arc<Queue>, index: usize, workers: usize, lifetime: Lifetime) -> Self {
-        Self { queue, index, workers, lifetime, session: None, stillborn: 0, idle_since: None }
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        index: usize,
+        workers: usize,
+        lifetime: Lifetime,
+        idle: Arc<Idle>,
+    ) -> Self {
+        Self { queue, index, workers, lifetime, idle, session: None, stillborn: 0 }
     }
 
     /// Feeds until the pool is closed.
@@ -78,7 +84,7 @@ impl Feeder {
     /// Takes what there is to take, then waits for something to happen, and handles it.
     fn turn(&mut self) -> Turn {
         loop {
-            if self.session.as_ref().is_some_and(Session::is_worn) {
+            if self.session.as_deref().is_some_and(Session::is_worn) {
                 self.leave();
             }
             if !self.has_room() {
@@ -86,9 +92,14 @@ impl Feeder {
             }
             match self.queue.next(self.index, self.load()) {
                 Next::Run(job) => self.send(job),
-                Next::Wait => break,
+                Next::Wait => {
+                    self.put_aside();
+                    break;
+                }
                 Next::Leave => {
                     self.leave();
+                    // Nobody may be left to see how long they rest.
+                    self.idle.end_all();
                     return Turn::Leave;
                 }
             }
@@ -98,14 +109,21 @@ impl Feeder {
     }
 
     fn load(&self) -> usize {
-        self.session.as_ref().map_or(0, Session::load)
+        self.session.as_deref().map_or(0, Session::load)
     }
 
     fn has_room(&self) -> bool {
-        self.session.as_ref().is_none_or(Session::has_room)
+        self.session.as_deref().is_none_or(Session::has_room)
     }
 
-    /// Sends the batch to the worker, which is started if there is none.
+    /// Leaves a worker that has nothing to do to whoever needs it.
+    fn put_aside(&mut self) {
+        if let Some(session) = self.session.take_if(|session| session.is_idle()) {
+            self.idle.put(session);
+        }
+    }
+
+    /// Sends the batch to the worker; if there is none, to an idle one or a new one.
     fn send(&mut self, job: Job) {
         let Some(target) = job.batch.target() else {
             return refuse(job.batch, CLOSURE);
@@ -113,7 +131,7 @@ impl Feeder {
         let Some(function) = Image::of_this_process().offset_of(target.call) else {
             return refuse(job.batch, &foreign(target.name));
         };
-        let session = match self.session.take() {
+        let session = match self.session.take().or_else(|| self.idle.take()) {
             Some(session) => Ok(session),
             None => self.start(),
         };
@@ -130,10 +148,10 @@ impl Feeder {
     }
 
     /// Starts a worker, and has it prepare itself.
-    fn start(&self) -> Result<Session, String> {
+    fn start(&self) -> Result<Box<Session>, String> {
         let process =
             Process::start(self.workers, &self.lifetime).map_err(|error| start_failed(&error))?;
-        let mut session = Session::new(process, self.lifetime.max_tasks);
+        let mut session = Box::new(Session::new(process, self.lifetime.max_tasks));
         if let Some(initializer) = &self.lifetime.initializer {
             let Target { call, fingerprint, name } = initializer.function;
             let function = Image::of_this_process().offset_of(call).ok_or_else(|| foreign(name))?;
@@ -148,20 +166,12 @@ impl Feeder {
     /// Waits until the worker, the socket or the bell has something, and handles it.
     fn attend(&mut self) {
         let bell = self.queue.bell(self.index);
-        let Some(session) = &mut self.session else {
-            sys::wait(Awaited { bell: Some(bell.as_fd()), ..Awaited::default() });
-            bell.answer();
-            return;
-        };
-        let mut awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
-        if session.load() == 0 {
-            session.rest();
-            let idle = self.idle_since.get_or_insert_with(Instant::now).elapsed();
-            awaited.timeout = self.lifetime.idle_timeout.map(|limit| limit.saturating_sub(idle));
-        } else {
-            self.idle_since = None;
-        }
-        let ready = sys::wait(session.awaited(awaited));
+        let awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
+        let limit = self.lifetime.idle_timeout;
+        let ready = sys::wait(match &self.session {
+            Some(session) => session.awaited(awaited),
+            None => Awaited { timeout: self.idle.next_end(limit), ..awaited },
+        });
         if ready.rung {
             bell.answer();
             if self.obey() {
@@ -170,15 +180,9 @@ impl Feeder {
         }
         if let Some(end) = self.exchange(ready) {
             self.settle(end);
-        } else if self.has_idled() && !ready.rung {
-            self.leave();
+        } else if let Some(limit) = limit.filter(|_| self.session.is_none()) {
+            self.idle.end_after(limit);
         }
-    }
-
-    /// Whether the worker had nothing to do for so long that it may leave.
-    fn has_idled(&self) -> bool {
-        let idle = self.idle_since.filter(|_| self.load() == 0);
-        idle.zip(self.lifetime.idle_timeout).is_some_and(|(since, limit)| since.elapsed() >= limit)
     }
 
     /// Does what the pool has told this feeder; true if the worker is to be killed.
@@ -208,6 +212,15 @@ impl Feeder {
             session.flush();
         }
         let received = if ready.readable { session.receive() } else { Ok(false) };
+        let done = session.take_done();
+        if received.is_ok() {
+            // Before a call may end with these: the next one finds the worker, whoever feeds it.
+            self.put_aside();
+        }
+        done.into_iter().for_each(discard);
+        let Some(session) = self.session.as_mut() else {
+            return received.err();
+        };
         match received {
             Err(end) => Some(end),
             Ok(_) => {
@@ -246,7 +259,6 @@ impl Feeder {
     }
 
     fn leave(&mut self) {
-        self.idle_since = None;
         match self.session.take() {
             Some(session) if session.load() == 0 => session.leave(),
             Some(session) => session.kill(),
@@ -288,7 +300,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn feeder(queue: &Arc<Queue>) -> Feeder {
-        Feeder::new(Arc::clone(queue), 0, 1, Lifetime::default())
+        Feeder::new(Arc::clone(queue), 0, 1, Lifetime::default(), Arc::default())
     }
 
     #[test]
@@ -298,7 +310,7 @@ mod tests {
         let mut session = Session::new(impostor("exec 3<&0; cat <&3 >/dev/null & exit 4"), None);
         let (answer, answers) = channel();
         session.enqueue(Job::alone(Box::new(Two(answer))), 0, 0);
-        feeder.session = Some(session);
+        feeder.session = Some(Box::new(session));
         for _ in 0..1000 {
             if feeder.session.is_some() {
                 feeder.attend();
@@ -319,7 +331,7 @@ mod tests {
             assert!(queue.is_open());
             let mut session = Session::new(impostor("exit 9"), None);
             session.enqueue(job.take().unwrap(), 0, 0);
-            feeder.session = Some(session);
+            feeder.session = Some(Box::new(session));
             feeder.settle(End::Closed);
             if let Next::Run(again) = queue.next(0, 0) {
                 job = Some(again);

@@ -6,6 +6,7 @@ mod arrays;
 mod entry;
 mod feeder;
 mod fetched;
+mod idle;
 mod image;
 mod inbox;
 mod kept;
@@ -40,6 +41,7 @@ use crate::{
 };
 pub(crate) use arrays::Carrier;
 use feeder::Feeder;
+use idle::Idle;
 pub(crate) use kept::read as read_kept;
 pub(crate) use place::Place;
 use queue::Queue;
@@ -88,6 +90,10 @@ impl Processes {
     ///
     /// As [`new`](Self::new).
     pub fn with_options(workers: NonZeroUsize, options: &WorkerOptions) -> Result<Self> {
+        Self::with_idle(workers, options, &Arc::default())
+    }
+
+    fn with_idle(workers: NonZeroUsize, options: &WorkerOptions, idle: &Arc<Idle>) -> Result<Self> {
         if inside_worker() || entry::Invitation::of_this_process().is_some() {
             return Err(Error::InsideWorker);
         }
@@ -98,7 +104,7 @@ impl Processes {
                          have to be",
             });
         }
-        let queue = start(workers.get(), &options.workers).map_err(|error| Error::Start {
+        let queue = start(workers.get(), &options.workers, idle).map_err(|error| Error::Start {
             backend: "processes",
             workers: workers.get(),
             source: Box::new(error),
@@ -107,6 +113,10 @@ impl Processes {
     }
 
     /// The process-wide pool of `workers` processes, made at the first request and then kept.
+    ///
+    /// Pools of different sizes have their idle workers in common: a larger one starts only those
+    /// that are missing, and those that a smaller one does not need leave when they have been idle
+    /// for long. A worker keeps the number of threads for libraries that it was started with.
     ///
     /// # Errors
     ///
@@ -123,16 +133,17 @@ impl Processes {
     pub fn shared_with(workers: NonZeroUsize, options: &WorkerOptions) -> Result<Arc<Self>> {
         static POOLS: Pools<(NonZeroUsize, WorkerOptions), Processes> = Pools::new();
         POOLS.get((workers, options.clone()), |(workers, options)| {
-            Self::with_options(*workers, options)
+            Self::with_idle(*workers, options, &Idle::shared(&options.workers))
         })
     }
 }
 
 /// Starts the feeders. Workers start when they are needed.
-fn start(workers: usize, lifetime: &Lifetime) -> io::Result<Arc<Queue>> {
+fn start(workers: usize, lifetime: &Lifetime, idle: &Arc<Idle>) -> io::Result<Arc<Queue>> {
     let queue = Arc::new(Queue::new(workers)?);
     for index in 0..workers {
-        let feeder = Feeder::new(Arc::clone(&queue), index, workers, lifetime.clone());
+        let (queue_again, idle) = (Arc::clone(&queue), Arc::clone(idle));
+        let feeder = Feeder::new(queue_again, index, workers, lifetime.clone(), idle);
         let thread = thread::Builder::new().name(format!("joblib-feeder-{index}"));
         if let Err(error) = thread.spawn(move || feeder.run()) {
             drop(queue.kill());

@@ -42,6 +42,8 @@ pub(super) enum End {
 pub(super) struct Session {
     process: Process,
     flights: VecDeque<Flight>,
+    /// Batches that were answered.
+    done: Vec<Job>,
     sent: u64,
     outbox: Frame,
     written: usize,
@@ -68,6 +70,7 @@ impl Session {
         Self {
             process,
             flights: VecDeque::with_capacity(DEPTH),
+            done: Vec::new(),
             sent: 0,
             outbox: Frame::default(),
             written: 0,
@@ -131,6 +134,12 @@ impl Session {
         self.prepares = true;
         self.enqueue(job, function, fingerprint);
         self.wear.tasks = 0;
+    }
+
+    /// Whether the worker could be left to another feeder. It could not while it is sent what was taken
+    /// back meanwhile.
+    pub(super) fn is_idle(&self) -> bool {
+        self.flights.is_empty() && !self.has_output() && !self.is_worn()
     }
 
     fn has_output(&self) -> bool {
@@ -210,11 +219,17 @@ impl Session {
         }
         let (mut rest, files) = self.inbox.content();
         let all = rest.len();
-        let result = deliver(&mut self.flights, &mut rest, files, &self.process.page);
+        let done = &mut self.done;
+        let result = deliver(&mut self.flights, &mut rest, files, &self.process.page, done);
         let used = all - rest.len();
         self.answered |= used > 0;
         self.inbox.consume(used);
         result.map(|()| true).map_err(End::Garbage)
+    }
+
+    /// Takes the batches that were answered. To drop them may end their call.
+    pub(super) fn take_done(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.done)
     }
 
     /// Reads what a process that has ended left in the socket.
@@ -283,6 +298,18 @@ impl Session {
         self.doom().filter(|(left, _)| runs_last && left.is_zero()).map(|(_, end)| end)
     }
 
+    /// Whether the worker has not ended.
+    pub(super) fn lives(&self) -> bool {
+        let process = Some(self.process.handle());
+        let timeout = Some(Duration::ZERO);
+        !sys::wait(Awaited { process, timeout, ..Awaited::default() }).ended
+    }
+
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks the idle worker to leave.
     pub(super) fn leave(self) {
         self.process.leave();
@@ -291,6 +318,7 @@ impl Session {
     /// Kills the worker and drops what was under way.
     pub(super) fn kill(mut self) {
         self.process.kill();
+        self.done.into_iter().for_each(discard);
         self.flights.into_iter().for_each(|flight| discard(flight.job));
     }
 
@@ -304,6 +332,7 @@ impl Session {
             // What it had sent before it was killed still counts.
             self.receive_rest();
         }
+        self.take_done().into_iter().for_each(discard);
         let page = &self.process.page;
         let (unbegun, begun) =
             self.flights.drain(..).partition::<Vec<_>, _>(|flight| page.take_back(flight.number));
@@ -346,12 +375,13 @@ fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
     out.bytes[head..start].copy_from_slice(&header.to_bytes());
 }
 
-/// Takes complete answers off the front of `bytes`, and finished batches off the flights.
+/// Takes complete answers off the front of `bytes`, and moves batches that are answered to `done`.
 fn deliver(
     flights: &mut VecDeque<Flight>,
     bytes: &mut &[u8],
     files: &mut VecDeque<File>,
     page: &Page,
+    done: &mut Vec<Job>,
 ) -> Result<(), Garbage> {
     while !bytes.is_empty() {
         let flight = flights.front_mut().ok_or(Garbage("an answer nobody waits for"))?;
@@ -359,7 +389,7 @@ fn deliver(
         if !flight.is_complete() {
             break;
         }
-        flights.pop_front().into_iter().for_each(|flight| discard(flight.job));
+        done.extend(flights.pop_front().map(|flight| flight.job));
     }
     Ok(())
 }
@@ -468,7 +498,7 @@ impl Flight {
 }
 
 /// Drops a batch, which runs the dispatcher's code.
-fn discard(job: Job) {
+pub(super) fn discard(job: Job) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
         log::error!("dropping a batch panicked: {}", panic_message(panic));
     }

@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -176,4 +179,36 @@ fn tasks_on_threads_may_use_processes() {
         Parallel::new().n_jobs(2).run(tasks).unwrap().concat()
     });
     assert!(ids.iter().all(|id| *id != std::process::id()));
+}
+
+/// Leaves its mark in `folder` and waits until there are `count` of them, so that all run at once.
+fn meet(folder: &Path, count: usize) -> u32 {
+    let id = std::process::id();
+    File::create(folder.join(id.to_string())).unwrap();
+    while folder.read_dir().unwrap().count() < count {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    id
+}
+
+fn note_start(folder: &Path) {
+    File::create_new(folder.join(std::process::id().to_string())).unwrap();
+}
+
+#[test]
+fn a_pool_grows_and_shrinks_and_keeps_the_workers_that_are_there() {
+    let started = tempfile::tempdir().unwrap();
+    let path = started.path().to_owned();
+    let workers = move |count: i32| {
+        let folder = tempfile::tempdir().unwrap();
+        let parallel = Parallel::new().n_jobs(count).backend("processes").batch_size(1);
+        let parallel = parallel.initializer(delayed!(note_start(&path)));
+        let marks = folder.path().to_owned();
+        let tasks = (0..count).map(|_| delayed!(meet(&marks, count as usize)));
+        parallel.run(tasks).unwrap().into_iter().collect::<BTreeSet<u32>>()
+    };
+    let (two, four, three) = must_end(move || (workers(2), workers(4), workers(3)));
+    assert_eq!((two.len(), four.len(), three.len()), (2, 4, 3));
+    assert!(two.is_subset(&four) && three.is_subset(&four), "{two:?} {four:?} {three:?}");
+    assert_eq!(started.path().read_dir().unwrap().count(), 4, "each was prepared once");
 }

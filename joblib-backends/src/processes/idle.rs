@@ -1,0 +1,128 @@
+//! Workers without work. They belong to no feeder, so that a pool of another size finds them, too.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::session::Session;
+use crate::options::Lifetime;
+
+/// Shorter than it takes to find out more.
+const JUST_NOW: Duration = Duration::from_micros(10);
+
+/// The idle workers of one kind.
+#[derive(Default)]
+pub(super) struct Idle(Mutex<Vec<Resting>>);
+
+struct Resting {
+    since: Instant,
+    session: Box<Session>,
+}
+
+impl Idle {
+    /// Those that all shared pools have in common whose workers live as `lifetime` says.
+    pub(super) fn shared(lifetime: &Lifetime) -> Arc<Self> {
+        static KINDS: Mutex<Vec<(Lifetime, Arc<Idle>)>> = Mutex::new(Vec::new());
+        let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, idle)) = kinds.iter().find(|(kind, _)| kind == lifetime) {
+            return Arc::clone(idle);
+        }
+        let idle = Arc::<Self>::default();
+        kinds.push((lifetime.clone(), Arc::clone(&idle)));
+        idle
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Resting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves a worker with nothing under way to whoever needs one.
+    pub(super) fn put(&self, mut session: Box<Session>) {
+        session.rest();
+        self.lock().push(Resting { since: Instant::now(), session });
+    }
+
+    /// The living worker that has rested least, so that those too many rest until their time is over.
+    pub(super) fn take(&self) -> Option<Box<Session>> {
+        loop {
+            let Resting { since, session } = self.lock().pop()?;
+            // One that has just answered is not asked.
+            if since.elapsed() < JUST_NOW || session.lives() {
+                return Some(session);
+            }
+        }
+    }
+
+    /// After how long the next one will have rested for `limit`.
+    pub(super) fn next_end(&self, limit: Option<Duration>) -> Option<Duration> {
+        let since = self.lock().first()?.since;
+        limit.map(|limit| limit.saturating_sub(since.elapsed()))
+    }
+
+    /// Ends those that have rested for `limit`.
+    pub(super) fn end_after(&self, limit: Duration) {
+        let old = self.lock().extract_if(.., |one| one.since.elapsed() >= limit).collect();
+        end(old);
+    }
+
+    /// Ends all of them.
+    pub(super) fn end_all(&self) {
+        let all = std::mem::take(&mut *self.lock());
+        end(all);
+    }
+}
+
+/// Not under the lock: each may take a while.
+fn end(workers: Vec<Resting>) {
+    workers.into_iter().for_each(|one| one.session.leave());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::process::tests::impostor;
+    use super::*;
+
+    fn session(script: &str) -> Box<Session> {
+        Box::new(Session::new(impostor(script), None))
+    }
+
+    #[test]
+    fn the_worker_that_worked_last_works_next_and_no_dead_one_does() {
+        let idle = Idle::default();
+        idle.put(session("exec cat"));
+        let dead = session("exit 1");
+        while dead.lives() {
+            std::thread::yield_now();
+        }
+        let last = session("exec cat");
+        let id = last.id();
+        idle.put(dead);
+        idle.put(last);
+        std::thread::sleep(2 * JUST_NOW);
+        assert_eq!(idle.take().unwrap().id(), id);
+        assert!(idle.take().unwrap().lives());
+        assert!(idle.take().is_none());
+    }
+
+    #[test]
+    fn only_those_that_rested_long_enough_are_ended() {
+        let idle = Idle::default();
+        assert_eq!(idle.next_end(Some(Duration::ZERO)), None);
+        idle.put(session("exec cat"));
+        idle.end_after(Duration::from_secs(3600));
+        assert_eq!(idle.next_end(None), None);
+        assert!(idle.next_end(Some(Duration::from_secs(3600))).unwrap() > Duration::from_secs(1));
+        idle.end_after(Duration::ZERO);
+        assert!(idle.take().is_none());
+        idle.put(session("exec cat"));
+        idle.end_all();
+        assert!(idle.take().is_none());
+    }
+
+    #[test]
+    fn pools_share_the_workers_of_one_kind() {
+        let kind = |limit| Lifetime { idle_timeout: Some(limit), ..Lifetime::default() };
+        let one = Idle::shared(&kind(Duration::from_secs(7001)));
+        assert!(Arc::ptr_eq(&one, &Idle::shared(&kind(Duration::from_secs(7001)))));
+        assert!(!Arc::ptr_eq(&one, &Idle::shared(&kind(Duration::from_secs(7002)))));
+    }
+}
