@@ -30,6 +30,14 @@ pub trait Batch: Send {
         None
     }
 
+    /// How long a worker may keep the tasks to itself that it has not begun while others are idle;
+    /// without end if not overridden.
+    ///
+    /// A backend that ships batches may then answer those tasks with [`Failure::NotRun`].
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
     /// Runs the tasks here, on this thread. Panics of tasks are caught and become answers.
     fn run(self: Box<Self>);
 

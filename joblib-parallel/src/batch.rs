@@ -180,6 +180,10 @@ impl<T: Task, S: Sink<T>> Work for TaskBatch<T, S> {
         self.sink.rules().watch.timeout
     }
 
+    fn patience(&self) -> Option<Duration> {
+        self.sink.batching().patience()
+    }
+
     /// Runs the tasks here.
     fn run(mut self) {
         self.settled = true;
@@ -372,8 +376,10 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
         if !returned.items.is_empty() {
             self.give_back(returned);
         }
-        if let Some(submitted) = self.submitted.filter(|_| answered == count) {
-            self.learn(count, count, submitted.elapsed());
+        // One that was ended early was slow, too. Of others that came back in part nothing is known.
+        let slow = |submitted: &Start| self.sink.batching().is_slow(submitted.elapsed(), true);
+        if let Some(submitted) = self.submitted.filter(|start| answered == count || slow(start)) {
+            self.learn(count, answered, submitted.elapsed());
         }
         self.sink.ended(answered);
     }

@@ -59,6 +59,12 @@ impl Batching {
         (better != size && changed.is_ok()).then_some(better)
     }
 
+    /// How long workers may be idle before a batch that runs elsewhere should hand back its rest;
+    /// `None` if its size is fixed.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.target
+    }
+
     /// The clock of a batch that begins now; `None` if nothing is to be learnt from it.
     pub(crate) fn start(&self) -> Option<Start> {
         self.target.and_then(|_| Start::now())

@@ -162,6 +162,9 @@ pub(crate) trait Work: Send {
     fn len(&self) -> u32;
     fn target(&self) -> Option<Target>;
     fn time_limit(&self) -> Option<Duration>;
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
     fn run(self);
     fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure>;
     fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>);
@@ -189,6 +192,10 @@ impl<W: Work> Batch for Submitted<W> {
 
     fn time_limit(&self) -> Option<Duration> {
         self.batch.time_limit()
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.batch.patience()
     }
 
     fn run(self: Box<Self>) {

@@ -166,6 +166,9 @@ impl Feeder {
     /// Waits until the worker, the socket or the bell has something, and handles it.
     fn attend(&mut self) {
         let bell = self.queue.bell(self.index);
+        if let Some(session) = self.session.as_mut().filter(|session| session.has_much()) {
+            session.share(self.queue.has_idle(self.index));
+        }
         let awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
         let limit = self.lifetime.idle_timeout;
         let ready = sys::wait(match &self.session {

@@ -41,6 +41,8 @@ struct Post {
     ahead: bool,
     /// It shall take that batch back, for an idle worker.
     take_back: bool,
+    /// It knows, or will when it looks, that workers are idle.
+    knows_idle: bool,
     aborted: Vec<CallId>,
 }
 
@@ -188,14 +190,24 @@ impl Queue {
         Next::Wait
     }
 
-    /// If a worker is idle, has one of those that were sent a batch ahead give it back.
+    /// If a worker is idle, has one of those that were sent a batch ahead give it back; if none were,
+    /// has all look that work: they may have to share it.
     pub(super) fn ask_for_work(&self) {
         let mut state = self.lock();
-        let asked = if state.idle() > 0 { state.find_ahead() } else { None };
-        drop(state);
-        if let Some(feeder) = asked {
-            self.bells[feeder].ring();
+        if state.idle() == 0 {
+            return;
         }
+        let asked = state.find_ahead().map_or_else(|| state.find_busy(), |feeder| vec![feeder]);
+        drop(state);
+        asked.into_iter().for_each(|feeder| self.bells[feeder].ring());
+    }
+
+    /// Whether workers are idle. If none are, `feeder` is woken when one is.
+    pub(super) fn has_idle(&self, feeder: usize) -> bool {
+        let mut state = self.lock();
+        let has_idle = state.idle() > 0;
+        state.posts[feeder].knows_idle = has_idle;
+        has_idle
     }
 
     /// What `feeder` was told since it last asked.
@@ -303,6 +315,18 @@ impl State {
         let feeder = self.posts.iter().position(|post| post.ahead && !post.take_back)?;
         self.posts[feeder].take_back = true;
         Some(feeder)
+    }
+
+    /// Finds the feeders that do not know yet that workers are idle, and have none themselves.
+    fn find_busy(&mut self) -> Vec<usize> {
+        let busy = |post: &Post| !post.knows_idle && post.waits_with != Some(0);
+        let posts = self.posts.iter_mut().enumerate().filter(|(_, post)| busy(post));
+        posts
+            .map(|(feeder, post)| {
+                post.knows_idle = true;
+                feeder
+            })
+            .collect()
     }
 
     /// Finds a feeder to wake: an idle one, else one with at most `load` under way.

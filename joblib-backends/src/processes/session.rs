@@ -84,11 +84,12 @@ impl Session {
     /// What to wait for, besides `others`.
     pub(super) fn awaited<'a>(&'a self, others: Awaited<'a>) -> Awaited<'a> {
         let doom = self.doom().map(|(left, _)| left);
+        let share = self.running().and_then(Flight::share_left);
         Awaited {
             socket: Some(self.process.socket()),
             output: self.has_output(),
             process: Some(self.process.handle()),
-            timeout: doom.or(others.timeout),
+            timeout: [doom, share, others.timeout].into_iter().flatten().min(),
             ..others
         }
     }
@@ -174,6 +175,8 @@ impl Session {
         self.flights.push_back(Flight {
             len: batch.len(),
             limit: batch.time_limit(),
+            share_at: None,
+            shared: false,
             job,
             carrier,
             number: self.sent,
@@ -264,6 +267,30 @@ impl Session {
         let ahead = self.flights.get(1)?.number;
         let unbegun = self.process.page.take_back(ahead);
         unbegun.then(|| self.flights.remove(1)).flatten().map(|flight| flight.job)
+    }
+
+    /// Whether what runs could be shared.
+    pub(super) fn has_much(&self) -> bool {
+        let much = |flight: &Flight| flight.len > 1 && !flight.shared;
+        self.running().is_some_and(|flight| much(flight) && flight.job.batch.patience().is_some())
+    }
+
+    /// Workers are `idle`, or not. If they are for as long as the batch allows that runs, the worker
+    /// hands back the tasks that it has not begun.
+    pub(super) fn share(&mut self, idle: bool) {
+        let Some(number) = self.running().map(|flight| flight.number) else { return };
+        let Some(flight) = self.flights.iter_mut().find(|flight| flight.number == number) else {
+            return;
+        };
+        if !idle {
+            flight.share_at = None;
+        } else if flight.share_at.is_none() {
+            let patience = flight.job.batch.patience();
+            flight.share_at = patience.map(|patience| Instant::now() + patience);
+        } else if flight.share_left() == Some(Duration::ZERO) {
+            (flight.share_at, flight.shared) = (None, true);
+            self.process.page.stop(number);
+        }
     }
 
     /// When the worker is to be killed, as far as is known now, and why.
@@ -405,11 +432,20 @@ struct Flight {
     answered: u32,
     /// How long each of its tasks may take.
     limit: Option<Duration>,
+    /// When what it has not begun is for others.
+    share_at: Option<Instant>,
+    /// It is.
+    shared: bool,
     /// Its call was aborted: nobody waits for answers, and the worker is killed at this time.
     deadline: Option<Instant>,
 }
 
 impl Flight {
+    /// How long it is until the batch is to be shared.
+    fn share_left(&self) -> Option<Duration> {
+        self.share_at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
     fn is_complete(&self) -> bool {
         self.answered == self.len
     }
@@ -526,6 +562,9 @@ pub(super) mod tests {
         fn target(&self) -> Option<Target> {
             None
         }
+        fn patience(&self) -> Option<Duration> {
+            Some(Duration::from_secs(3600))
+        }
         fn run(self: Box<Self>) {}
         fn encode(&self, _: u32, _: &mut Frame) -> Result<(), Failure> {
             Ok(())
@@ -556,6 +595,28 @@ pub(super) mod tests {
         assert!(session.overdue().is_none());
         session.flights[1].deadline = Some(Instant::now());
         assert!(matches!(session.overdue(), Some(End::Aborted)));
+        session.kill();
+    }
+
+    #[test]
+    fn a_batch_is_shared_when_its_patience_is_over_and_not_before() {
+        let mut session = Session::new(impostor("exec cat"), None);
+        let (answer, _answers) = channel();
+        session.enqueue(Job::alone(Box::new(Two(answer))), 0, 0);
+        assert!(session.process.page.claim(1));
+        session.process.page.begin_batch(1);
+        assert!(session.has_much());
+        session.share(true);
+        session.share(true);
+        assert!(session.awaited(Awaited::default()).timeout.is_some_and(|left| !left.is_zero()));
+        session.flights[0].share_at = Some(Instant::now());
+        session.share(false);
+        session.share(true);
+        assert!(!session.process.page.is_stopped(1), "nobody was idle meanwhile");
+        session.flights[0].share_at = Some(Instant::now());
+        assert_eq!(session.awaited(Awaited::default()).timeout, Some(Duration::ZERO));
+        session.share(true);
+        assert!(session.process.page.is_stopped(1) && !session.has_much());
         session.kill();
     }
 

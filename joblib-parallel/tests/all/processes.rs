@@ -212,3 +212,17 @@ fn a_pool_grows_and_shrinks_and_keeps_the_workers_that_are_there() {
     assert!(two.is_subset(&four) && three.is_subset(&four), "{two:?} {four:?} {three:?}");
     assert_eq!(started.path().read_dir().unwrap().count(), 4, "each was prepared once");
 }
+
+fn slow_from(first: u32, n: u32) -> u32 {
+    if n >= first {
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    std::process::id()
+}
+
+#[test]
+fn a_batch_that_turns_out_slow_is_shared() {
+    let ids = must_end(|| processes().run((0..4000).map(|n| delayed!(slow_from(3980, n)))));
+    let slow: BTreeSet<u32> = ids.unwrap().drain(3980..).collect();
+    assert_eq!(slow.len(), 2, "one worker did them all");
+}
