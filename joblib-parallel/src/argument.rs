@@ -6,6 +6,7 @@
 
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "processes")]
 use joblib_backends::{Failure, Frame, Lent, Payload};
@@ -72,7 +73,7 @@ pub struct Own<T>(PhantomData<fn() -> T>);
 pub struct ByRef<T: ?Sized>(PhantomData<fn(&T)>);
 
 /// A type that can be lent from its owned form: any value from itself, `str` from `String`, a
-/// slice from a `Vec`.
+/// `Path` from a `PathBuf`, a slice from a `Vec`.
 pub trait Borrowed {
     /// The owned form.
     type Owned: DeserializeOwned + 'static;
@@ -93,6 +94,14 @@ impl Borrowed for str {
     type Owned = String;
 
     fn borrow(owned: &String) -> &str {
+        owned
+    }
+}
+
+impl Borrowed for Path {
+    type Owned = PathBuf;
+
+    fn borrow(owned: &PathBuf) -> &Path {
         owned
     }
 }

@@ -6,11 +6,15 @@
 //! compared.
 
 #[cfg(feature = "bench")]
+mod blocks;
+#[cfg(feature = "bench")]
 mod cache;
 #[cfg(feature = "bench")]
 mod codecs;
 #[cfg(feature = "bench")]
 mod curves;
+#[cfg(feature = "bench")]
+mod engines;
 #[cfg(feature = "bench")]
 mod figure;
 #[cfg(feature = "bench")]
@@ -32,6 +36,8 @@ mod scenes;
 #[cfg(feature = "bench")]
 mod sides;
 #[cfg(feature = "bench")]
+mod stage;
+#[cfg(feature = "bench")]
 mod tasks;
 #[cfg(feature = "bench")]
 mod timeline;
@@ -46,8 +52,16 @@ pub(crate) fn run(args: &[String]) -> Result {
 
 /// Everything that is measured, in the order of the report.
 #[cfg(feature = "bench")]
-const AREAS: &[scenario::Area] =
-    &[files::AREA, python::AREA, scenes::AREA, codecs::AREA, tasks::AREA, cache::AREA];
+const AREAS: &[scenario::Area] = &[
+    files::AREA,
+    python::AREA,
+    scenes::AREA,
+    codecs::AREA,
+    tasks::AREA,
+    cache::AREA,
+    blocks::AREA,
+    engines::AREA,
+];
 
 #[cfg(feature = "bench")]
 pub(crate) fn run(args: &[String]) -> Result {
@@ -79,8 +93,11 @@ fn run_areas(areas: &[&scenario::Area], quick: bool) -> Result {
     for area in areas {
         let mut results = Vec::new();
         let mut workshop = sides::Workshop::open(area)?;
+        let mut stage = stage::Stage::of(area);
         for scenario in (area.scenarios)(quick) {
             println!("== {}", scenario.name);
+            stage.prepare(&scenario.name)?;
+            workshop.environment = stage.environment();
             let samples = workshop.measure(&scenario)?;
             print!("{}", report::table(&scenario, &samples));
             results.push((scenario, samples));
@@ -115,7 +132,8 @@ mod tests {
         let error = area("flies").err().unwrap().to_string();
         assert_eq!(
             error,
-            "`flies` is neither --quick nor one of files, python, scenes, codecs, tasks, cache"
+            "`flies` is neither --quick nor one of files, python, scenes, codecs, tasks, cache, \
+             blocks, engines"
         );
     }
 }

@@ -1,18 +1,20 @@
-//! `cargo xtask engines`: real engines on the loopback, the suite of every backend on them, and the
-//! example with the same table as on threads.
+//! `cargo xtask engines`: real engines and launchers on the loopback, the suite of every backend on
+//! them, and the example with the same table as on threads.
 //!
 //! Everything runs in a network and process namespace of its own where the system allows it, so that
 //! ports cannot clash, nothing listens outside, and no process outlives the run. Elsewhere the servers
 //! are ended one by one.
 
 mod kinds;
+mod launchers;
 mod server;
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use kinds::{Engine, KINDS, Kind};
+pub(crate) use kinds::Engine;
+use kinds::{KINDS, Kind};
 
 use crate::{Result, python, workspace};
 
@@ -23,47 +25,91 @@ const NAMESPACES: &[&str] = &["--net", "--pid", "--fork", "--kill-child", "--mou
 
 pub(crate) fn run(args: &[String]) -> Result {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    if let [INSIDE, kinds, tests, example] = words[..] {
-        return run_inside(&self::kinds(&kinds.split(',').collect::<Vec<_>>())?, tests, example);
+    if let [INSIDE, rows, engines, launched, example] = words[..] {
+        let rows = self::rows(&rows.split(',').collect::<Vec<_>>())?;
+        return run_inside(&rows, engines, launched, example);
     }
-    let kinds = kinds(&words)?;
+    let rows = rows(&words)?;
     // Outside, where there is a network: what has to be compiled or installed.
-    let tests =
-        executable("test --quiet -p joblib-backends --all-features --test engines --no-run")?;
+    let tests = "test --quiet -p joblib-backends --all-features --no-run --test";
+    let engines = executable(&format!("{tests} engines"))?;
+    let launched = executable(&format!("{tests} launched"))?;
     let example = executable(
         "build --quiet --release -p joblib --features distributed --example grid_search",
     )?;
     let mut ready = Vec::new();
-    for kind in kinds {
-        match kind.missing() {
-            Some(what) => println!("{}: skipped, {what}", kind.name),
-            None => {
-                python::environment(kind.requirements)?;
-                ready.push(kind.name);
-            }
+    for row in rows {
+        if let Some(what) = row.missing() {
+            println!("{}: skipped, {what}", row.name());
+            continue;
         }
+        if let Row::Engine(kind) = row {
+            python::environment(kind.requirements)?;
+        }
+        ready.push(row.name());
     }
     if ready.is_empty() {
         return Ok(());
     }
     let mut command = in_namespaces();
-    command.args(["engines", INSIDE, &ready.join(",")]).args([&tests, &example]);
+    command.args(["engines", INSIDE, &ready.join(",")]).args([&engines, &launched, &example]);
     let status = command.stdin(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err("an engine failed; what it said is above".into()) }
 }
 
-/// The engines that are named; without names those of every test run.
-fn kinds(words: &[&str]) -> Result<Vec<&'static Kind>> {
-    match words {
-        [] => Ok(KINDS.iter().filter(|kind| kind.small).collect()),
-        ["--all"] => Ok(KINDS.iter().collect()),
-        names => names.iter().map(|name| kind(name)).collect(),
+/// Starts the engine of that name, which ends when this is dropped.
+#[cfg(feature = "bench")]
+pub(crate) fn start(name: &str, python: &Path) -> Result<Engine> {
+    let kind = KINDS.iter().find(|kind| kind.name == name);
+    (kind.ok_or_else(|| format!("there is no engine `{name}`"))?.start)(python)
+}
+
+/// What the suite can be run on.
+#[derive(Clone, Copy)]
+enum Row {
+    Engine(&'static Kind),
+    Launcher(&'static launchers::Kind),
+}
+
+impl Row {
+    fn all() -> impl Iterator<Item = Self> {
+        let launchers = launchers::KINDS.iter().map(Self::Launcher);
+        KINDS.iter().map(Self::Engine).chain(launchers)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Engine(kind) => kind.name,
+            Self::Launcher(kind) => kind.name,
+        }
+    }
+
+    /// Whether it is part of every test run.
+    fn is_small(self) -> bool {
+        matches!(self, Self::Engine(kind) if kind.small)
+    }
+
+    /// What this machine lacks, for one line.
+    fn missing(self) -> Option<String> {
+        match self {
+            Self::Engine(kind) => kind.missing(),
+            Self::Launcher(kind) => kind.missing(),
+        }
     }
 }
 
-fn kind(name: &str) -> Result<&'static Kind> {
-    let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let found = KINDS.iter().find(|kind| kind.name == name);
+/// Those that are named; without names those of every test run.
+fn rows(words: &[&str]) -> Result<Vec<Row>> {
+    match words {
+        [] => Ok(Row::all().filter(|row| row.is_small()).collect()),
+        ["--all"] => Ok(Row::all().collect()),
+        names => names.iter().map(|name| row(name)).collect(),
+    }
+}
+
+fn row(name: &str) -> Result<Row> {
+    let known = || Row::all().map(Row::name).collect::<Vec<_>>().join(", ");
+    let found = Row::all().find(|row| row.name() == name);
     found.ok_or_else(|| format!("`{name}` is neither --all nor one of {}", known()).into())
 }
 
@@ -99,20 +145,26 @@ fn in_namespaces() -> Command {
     command
 }
 
-fn run_inside(kinds: &[&Kind], tests: &str, example: &str) -> Result {
+fn run_inside(rows: &[Row], engines: &str, launched: &str, example: &str) -> Result {
     let table = table(example, "threads")?;
-    for kind in kinds {
-        println!("== {}", kind.name);
-        let python = python::environment(kind.requirements)?;
-        let engine = (kind.start)(&python)?;
-        suite(tests, &engine, &python)?;
-        let theirs = table_on(example, &engine.address, &python)?;
-        if theirs != table {
-            return Err(
-                format!("{}: the example's table differs from that on threads", kind.name).into()
-            );
+    for row in rows {
+        println!("== {}", row.name());
+        match row {
+            Row::Engine(kind) => run_engine(kind, engines, example, &table)?,
+            Row::Launcher(kind) => kind.run(launched, example, &table)?,
         }
-        println!("{}: the suite of backends, and the example with the same table", kind.name);
+        println!("{}: the suite of backends, and the example with the same table", row.name());
+    }
+    Ok(())
+}
+
+fn run_engine(kind: &Kind, tests: &str, example: &str, table: &str) -> Result {
+    let python = python::environment(kind.requirements)?;
+    let engine = (kind.start)(&python)?;
+    suite(tests, &engine, &python)?;
+    if table_on(example, &engine.address, &python)? != table {
+        let name = kind.name;
+        return Err(format!("{name}: the example's table differs from that on threads").into());
     }
     Ok(())
 }
@@ -158,12 +210,13 @@ mod tests {
 
     #[test]
     fn an_unknown_engine_is_answered_with_the_known_ones() {
-        let error = kinds(&["desk"]).err().unwrap().to_string();
+        let error = rows(&["desk"]).err().unwrap().to_string();
         assert!(
             error.starts_with("`desk` is neither --all nor one of dask, ipyparallel"),
             "{error}"
         );
-        assert!(kinds(&[]).unwrap().iter().all(|kind| kind.small));
-        assert_eq!(kinds(&["--all"]).unwrap().len(), KINDS.len());
+        assert!(error.ends_with("slurm, ssh"), "{error}");
+        assert!(rows(&[]).unwrap().into_iter().all(Row::is_small));
+        assert_eq!(rows(&["--all"]).unwrap().len(), KINDS.len() + launchers::KINDS.len());
     }
 }

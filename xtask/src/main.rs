@@ -45,7 +45,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "engines",
-        "the suite of backends on Dask and ipyparallel (--all: Ray and Spark too)",
+        "the suite of backends on Dask and ipyparallel (--all: Ray, Spark, Slurm and ssh too)",
         engines::run,
     ),
     (

@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 
 use joblib_parallel::{Error, Parallel, Task, delayed};
 use ndarray::{Array2, array};
@@ -25,6 +26,10 @@ fn label(number: i32, text: &str) -> String {
 
 fn total(values: &[f64]) -> f64 {
     values.iter().sum()
+}
+
+fn depth(path: &Path) -> usize {
+    path.components().count()
 }
 
 fn none() -> u8 {
@@ -59,6 +64,9 @@ fn arguments_by_value_and_by_reference() {
     assert_gives(|| delayed!(label(1, &text)), "x1".to_owned());
     assert_gives(|| delayed!(label(2, "literal",)), "literal2".to_owned());
     assert_gives(|| delayed!(label(3, text.as_str())), "x3".to_owned());
+    let path = PathBuf::from("a/b/c");
+    assert_gives(|| delayed!(depth(&path)), 3);
+    assert_gives(|| delayed!(depth(Path::new("a"))), 1);
     assert_gives(|| delayed!(total(&values)), 3.0);
     assert_gives(|| delayed!(total(&values[1..])), 2.0);
     assert_gives(|| delayed!(total(&[0.5; 4])), 2.0);

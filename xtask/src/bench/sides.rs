@@ -18,6 +18,8 @@ const LONG: Duration = Duration::from_secs(20);
 pub(super) struct Workshop<'a> {
     area: &'a Area,
     folder: PathBuf,
+    /// What processes are told besides.
+    pub(super) environment: Vec<(&'static str, String)>,
     /// For how much data it was set up.
     size: Option<u64>,
     /// The files of the set-up, which stay.
@@ -30,7 +32,14 @@ impl<'a> Workshop<'a> {
     pub(super) fn open(area: &'a Area) -> Result<Self> {
         let folder = workspace::target().join("bench");
         remove(&folder)?;
-        Ok(Self { area, folder, size: None, data: BTreeSet::new(), done: BTreeSet::new() })
+        Ok(Self {
+            area,
+            folder,
+            environment: Vec::new(),
+            size: None,
+            data: BTreeSet::new(),
+            done: BTreeSet::new(),
+        })
     }
 
     /// The samples of each side of `scenario`, in the order in which they were taken.
@@ -104,6 +113,7 @@ impl<'a> Workshop<'a> {
             }
         };
         command.arg(operation).arg(&self.folder).arg(size.to_string());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stderr(Stdio::inherit());
         Ok(command)
     }

@@ -1,10 +1,9 @@
 //! How each engine is started, with two workers of one core.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::server::{Server, folder};
+use super::server::{Server, fresh};
 use crate::Result;
 
 /// An engine that we know how to start.
@@ -20,8 +19,8 @@ pub(super) struct Kind {
 }
 
 /// A running engine.
-pub(super) struct Engine {
-    pub(super) address: String,
+pub(crate) struct Engine {
+    pub(crate) address: String,
     /// In the order in which they are ended.
     _servers: Vec<Server>,
 }
@@ -63,16 +62,6 @@ pub(super) const KINDS: &[Kind] = &[
 /// A program beside the interpreter of a virtual environment.
 fn beside(python: &Path, name: &str) -> Command {
     Command::new(python.with_file_name(name))
-}
-
-/// An empty folder for an engine.
-fn fresh(name: &str) -> Result<PathBuf> {
-    let folder = folder()?.join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 fn dask(python: &Path) -> Result<Engine> {

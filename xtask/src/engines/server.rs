@@ -71,6 +71,16 @@ pub(super) fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// An empty folder below that.
+pub(super) fn fresh(name: &str) -> Result<PathBuf> {
+    let folder = folder()?.join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
