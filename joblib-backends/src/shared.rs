@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// [`Arc`]. Where tasks leave the process, it is written down once, into memory that the workers
 /// share, and each worker reads it when its first task needs it; tasks carry only its place.
 /// Arrays of type `MappedArray` (of `joblib-persist`) in it are not even copied there, but looked
-/// at in that memory. Workers forget it when the last clone in this process is gone. The memory has no name in the file
+/// at in that memory. An engine gets it once, too, and each of its machines keeps it for its tasks. Workers forget it when the last clone in this process is gone. The memory has no name in the file
 /// system, so that no crash can leave it behind.
 ///
 /// Anywhere else (in a file, as a key) it is serialized as the value itself.
@@ -29,6 +29,9 @@ pub(crate) struct Inner<T> {
     /// The value as workers read it, once a task has needed that.
     #[cfg(all(feature = "processes", target_os = "linux"))]
     segment: std::sync::OnceLock<Result<crate::processes::Segment, String>>,
+    /// The value on engines.
+    #[cfg(all(feature = "distributed", target_os = "linux"))]
+    pub(crate) blobs: crate::distributed::Blobs,
 }
 
 impl<T> Shared<T> {
@@ -38,6 +41,8 @@ impl<T> Shared<T> {
             value,
             #[cfg(all(feature = "processes", target_os = "linux"))]
             segment: std::sync::OnceLock::new(),
+            #[cfg(all(feature = "distributed", target_os = "linux"))]
+            blobs: crate::distributed::Blobs::default(),
         }))
     }
 }
@@ -80,15 +85,25 @@ mod travel {
     use crate::codec::is_travelling;
 
     /// How a travelling value is written: as itself (from a worker, whose memory does not outlive
-    /// it, and to other machines), or as its place.
+    /// it), as its place, or, to an engine, as an id that stands for a place there.
     const VALUE: u8 = 0;
     #[cfg(target_os = "linux")]
     const PLACE: u8 = 1;
+    #[cfg(target_os = "linux")]
+    const ID: u8 = 2;
 
     impl<T: Serialize> Serialize for Shared<T> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             if !is_travelling() {
                 return T::serialize(self, serializer);
+            }
+            #[cfg(all(feature = "distributed", target_os = "linux"))]
+            if let Some(parcel) = crate::distributed::Parcel::current() {
+                use serde::ser::Error;
+                return match parcel.share(self).map_err(S::Error::custom)? {
+                    Some(id) => (ID, id).serialize(serializer),
+                    None => (VALUE, &**self).serialize(serializer),
+                };
             }
             #[cfg(target_os = "linux")]
             if !crate::inside_worker() && !crate::codec::is_going_far() {
@@ -138,6 +153,12 @@ mod travel {
                 #[cfg(target_os = "linux")]
                 PLACE => {
                     let place = parts.next_element()?.ok_or_else(missing)?;
+                    crate::processes::shared_at(place).map_err(A::Error::custom)
+                }
+                #[cfg(target_os = "linux")]
+                ID => {
+                    let id = parts.next_element()?.ok_or_else(missing)?;
+                    let place = crate::processes::far::place_of(id).map_err(A::Error::custom)?;
                     crate::processes::shared_at(place).map_err(A::Error::custom)
                 }
                 kind => Err(A::Error::custom(format!("no shared value is of the kind {kind}"))),

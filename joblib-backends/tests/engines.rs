@@ -14,6 +14,9 @@ mod conformance;
 /// Engines, workers and programs that are not there, or not any more.
 #[path = "engines/faults.rs"]
 mod faults;
+/// Arrays and shared values that many tasks use.
+#[path = "engines/scatter.rs"]
+mod scatter;
 /// What tasks print, and how large they may be.
 #[path = "engines/traffic.rs"]
 mod traffic;

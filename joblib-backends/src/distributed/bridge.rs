@@ -1,23 +1,23 @@
 //! The side process while it runs: batches go in, answers come out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, Write};
 use std::num::NonZeroUsize;
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::{Child, ChildStdout};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::answer::Answer;
-use super::frames::{self, Job, News, Order};
+use super::frames::{self, News};
+use super::scatter::{Blob, Call, Orders, Scatter, lock};
 use super::script;
+use super::writer::{Work, Writer};
 use crate::batch::refuse;
-use crate::codec;
-use crate::processes::remote;
-use crate::{Batch, CallId, Error, Failure, Frame, Result};
+use crate::{Batch, CallId, Error, Failure, Result};
 
 /// How long an engine may take to be there. Spark takes most of it.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -27,37 +27,69 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(10);
 /// A side process that an engine is reached through.
 pub(super) struct Bridge {
     state: Arc<State>,
-    orders: Mutex<Option<Sender<Work>>>,
+    orders: Arc<Orders>,
     child: Mutex<Child>,
 }
 
-/// For the thread that writes.
-enum Work {
-    Submit(Box<dyn Batch>),
-    Cancel(CallId),
-}
-
 /// What both threads and the callers see.
-struct State {
+pub(super) struct State {
     batches: Mutex<Batches>,
     /// Woken when a batch is gone.
-    gone: Condvar,
+    pub(super) gone: Condvar,
     n_jobs: AtomicUsize,
     /// Whether the engine can stop what runs.
     kill: AtomicBool,
 }
 
 #[derive(Default)]
-struct Batches {
-    under_way: BTreeMap<u64, Box<dyn Batch>>,
+pub(super) struct Batches {
+    pub(super) under_way: BTreeMap<u64, Flight>,
     /// Submitted, and not yet written.
-    waiting: usize,
+    pub(super) waiting: usize,
     /// Why nothing can be submitted any more.
-    closed: Option<String>,
+    pub(super) closed: Option<String>,
+    /// Those that have batches.
+    calls: BTreeMap<CallId, Weak<Call>>,
+}
+
+impl Batches {
+    /// What the call has on the engine.
+    fn call(&mut self, id: CallId) -> Arc<Call> {
+        if let Some(call) = self.calls.get(&id).and_then(Weak::upgrade) {
+            return call;
+        }
+        self.calls.retain(|_, call| call.strong_count() > 0);
+        let call = Arc::default();
+        self.calls.insert(id, Arc::downgrade(&call));
+        call
+    }
+}
+
+/// A batch on its way. It goes first: when it is dropped, the next one of the call may come, for
+/// which the engine still has what this one used.
+pub(super) struct Flight {
+    pub(super) batch: Box<dyn Batch>,
+    pub(super) call: Arc<Call>,
+    /// What its arguments refer to.
+    pub(super) blobs: Vec<Arc<Blob>>,
+}
+
+impl Flight {
+    /// Answers every task with the engine's failure.
+    pub(super) fn fail(mut self, message: &str) {
+        for task in 0..self.batch.len() {
+            self.batch.reply(task, Err(Failure::Engine { message: message.to_owned() }));
+        }
+    }
+
+    /// Answers every task with a refusal.
+    pub(super) fn refuse(self, why: &str) {
+        refuse(self.batch, why);
+    }
 }
 
 impl State {
-    fn lock(&self) -> MutexGuard<'_, Batches> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Batches> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -67,17 +99,19 @@ impl State {
         batches.closed.get_or_insert_with(|| why.to_owned());
         let lost = std::mem::take(&mut batches.under_way);
         drop(batches);
-        for batch in lost.into_values() {
-            fail(batch, why);
+        for flight in lost.into_values() {
+            flight.fail(why);
         }
         self.gone.notify_all();
     }
-}
 
-/// Answers every task with the engine's failure.
-fn fail(mut batch: Box<dyn Batch>, message: &str) {
-    for task in 0..batch.len() {
-        batch.reply(task, Err(Failure::Engine { message: message.to_owned() }));
+    /// Takes out what is under way for `call`.
+    pub(super) fn take_call(&self, call: CallId) -> BTreeMap<u64, Flight> {
+        let mut batches = self.lock();
+        let all = std::mem::take(&mut batches.under_way);
+        let (taken, rest) = all.into_iter().partition(|(_, flight)| flight.batch.call() == call);
+        batches.under_way = rest;
+        taken
     }
 }
 
@@ -98,7 +132,8 @@ impl Bridge {
         let (ready, greeting) = mpsc::channel();
         let (orders, work) = mpsc::channel();
         let reader = Reader { state: Arc::clone(&state), ready };
-        let writer = Writer { state: Arc::clone(&state), output: BufWriter::new(input), next: 0 };
+        let orders = Arc::new(Mutex::new(Some(orders)));
+        let writer = Writer::new(Arc::clone(&state), Scatter::new(input, &orders));
         let spawned = thread::Builder::new()
             .name("joblib-engine-in".into())
             .spawn(move || reader.run(output))
@@ -106,7 +141,7 @@ impl Bridge {
                 let thread = thread::Builder::new().name("joblib-engine-out".into());
                 thread.spawn(move || writer.run(work))
             });
-        let bridge = Self { state, orders: Mutex::new(Some(orders)), child: Mutex::new(child) };
+        let bridge = Self { state, orders, child: Mutex::new(child) };
         spawned.map_err(|error| failed(error.into()))?;
         let about = await_greeting(&greeting).map_err(|why| failed(why.into()))?;
         log::info!("{}: {about}, {} workers", address.text, bridge.n_jobs());
@@ -134,8 +169,9 @@ impl Bridge {
             return refuse(batch, &why);
         }
         batches.waiting += 1;
+        let call = batches.call(batch.call());
         drop(batches);
-        self.order(Work::Submit(batch));
+        self.order(Work::Submit(Flight { batch, call, blobs: Vec::new() }));
     }
 
     /// Drops what is under way for `call`, and kills what runs.
@@ -144,12 +180,9 @@ impl Bridge {
     }
 
     fn order(&self, work: Work) {
-        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Err(mpsc::SendError(Work::Submit(batch)))) =
-            orders.as_ref().map(|orders| orders.send(work))
-        {
-            drop(orders);
-            refuse(batch, "the side process of the engine has ended");
+        let sent = lock(&self.orders).as_ref().map(|orders| orders.send(work));
+        if let Some(Err(mpsc::SendError(Work::Submit(flight)))) = sent {
+            flight.refuse("the side process of the engine has ended");
         }
     }
 
@@ -166,7 +199,7 @@ impl Bridge {
             batches = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let calls: BTreeSet<CallId> =
-            batches.under_way.values().map(|batch| batch.call()).collect();
+            batches.under_way.values().map(|flight| flight.batch.call()).collect();
         drop(batches);
         for call in calls {
             self.abort(call);
@@ -177,8 +210,8 @@ impl Bridge {
 
     /// Closes the pipe, which ends the side process; kills it if that takes longer than `limit`.
     fn end(&self, limit: Duration) {
-        drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(lock(&self.orders).take());
+        let mut child = lock(&self.child);
         let end = Instant::now() + limit;
         while Instant::now() < end {
             if !matches!(child.try_wait(), Ok(None)) {
@@ -238,19 +271,19 @@ impl Reader {
             }
             News::NJobs(n_jobs) => self.set_n_jobs(n_jobs),
             News::Answer { id, bytes } => {
-                if let Some(mut batch) = self.batch(id) {
+                if let Some(mut flight) = self.flight(id) {
                     match Answer::read(&bytes) {
                         Some(answer) => {
                             show(answer.prints);
-                            answer.deliver(&mut *batch);
+                            answer.deliver(&mut *flight.batch);
                         }
-                        None => fail(batch, "a worker of the engine gave an answer without sense"),
+                        None => flight.fail("a worker of the engine gave an answer without sense"),
                     }
                 }
             }
             News::Failed { id, message } => {
-                if let Some(batch) = self.batch(id) {
-                    fail(batch, &message);
+                if let Some(flight) = self.flight(id) {
+                    flight.fail(&message);
                 }
             }
             News::Broken { .. } => unreachable!("handled by the caller"),
@@ -263,7 +296,7 @@ impl Reader {
     }
 
     /// The batch that is answered; `None` if it was cancelled.
-    fn batch(&self, id: u64) -> Option<Box<dyn Batch>> {
+    fn flight(&self, id: u64) -> Option<Flight> {
         self.state.lock().under_way.remove(&id)
     }
 }
@@ -277,101 +310,4 @@ fn show([out, err]: [&[u8]; 2]) {
     if !err.is_empty() {
         io::stderr().lock().write_all(err).ok();
     }
-}
-
-/// The thread that writes to the side process.
-struct Writer {
-    state: Arc<State>,
-    output: BufWriter<ChildStdin>,
-    next: u64,
-}
-
-impl Writer {
-    fn run(mut self, work: Receiver<Work>) {
-        while let Ok(work) = work.recv() {
-            let written = match work {
-                Work::Submit(batch) => self.submit(batch),
-                Work::Cancel(call) => self.cancel(call),
-            };
-            if written.is_err() {
-                // The reader sees the end, too, and knows more about it.
-                break;
-            }
-        }
-        frames::write(&mut self.output, Order::Close, 0, &[]).ok();
-    }
-
-    fn submit(&mut self, mut batch: Box<dyn Batch>) -> io::Result<()> {
-        let job = match encode(&mut *batch) {
-            Ok(job) => job,
-            Err(why) => {
-                self.state.lock().waiting -= 1;
-                refuse(batch, &why);
-                self.state.gone.notify_all();
-                return Ok(());
-            }
-        };
-        let id = self.next;
-        self.next += 1;
-        let mut batches = self.state.lock();
-        batches.waiting -= 1;
-        // Nobody would answer what is submitted after the end.
-        if let Some(why) = batches.closed.clone().filter(|_| batches.under_way.is_empty()) {
-            drop(batches);
-            fail(batch, &why);
-            return Ok(());
-        }
-        batches.under_way.insert(id, batch);
-        drop(batches);
-        frames::write(&mut self.output, Order::Submit, id, &[&job])
-    }
-
-    fn cancel(&mut self, call: CallId) -> io::Result<()> {
-        let mut batches = self.state.lock();
-        let all = std::mem::take(&mut batches.under_way);
-        let (cancelled, rest) = all.into_iter().partition(|(_, batch)| batch.call() == call);
-        batches.under_way = rest;
-        drop(batches);
-        let cancelled: BTreeMap<u64, Box<dyn Batch>> = cancelled;
-        let ids: Vec<u8> = cancelled.keys().flat_map(|id| id.to_le_bytes()).collect();
-        // Not under the lock: dropping a batch runs the dispatcher.
-        drop(cancelled);
-        self.state.gone.notify_all();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        frames::write(&mut self.output, Order::Cancel, call.0, &[&ids])
-    }
-}
-
-/// The payload of a batch: what the worker has to know, a record per task, and the mark at the end.
-fn encode(batch: &mut dyn Batch) -> Result<Vec<u8>, String> {
-    let Some(target) = batch.target() else {
-        return Err("a closure cannot leave the process: write the task as a call, \
-                    `delayed!(function(arguments))`"
-            .into());
-    };
-    let Some(function) = remote::offset_of(target.call) else {
-        return Err(format!(
-            "`{}` lies in a shared library, where other machines would not find it",
-            target.name
-        ));
-    };
-    let end = remote::end_mark();
-    let job = Job {
-        function,
-        fingerprint: target.fingerprint,
-        limit: batch.time_limit().map_or(0, |limit| u64::try_from(limit.as_nanos()).unwrap_or(0)),
-        call: batch.call().0,
-        end: u32::try_from(end.len()).unwrap_or(0),
-    };
-    let mut bytes = job.to_bytes().to_vec();
-    let mut frame = Frame::default();
-    for task in 0..batch.len() {
-        frame.clear();
-        let encoded = codec::going_far(|| batch.encode(task, &mut frame));
-        remote::push_record(&mut bytes, task, encoded.map(|()| frame.as_bytes()));
-    }
-    bytes.extend(end);
-    Ok(bytes)
 }

@@ -14,6 +14,10 @@ pub(super) enum Order {
     Cancel = 2,
     /// Nothing comes any more.
     Close = 3,
+    /// An array or shared value for batches to come; the id is the one they refer to it by.
+    Put = 4,
+    /// No batch refers to that id any more.
+    Drop = 5,
 }
 
 /// What comes back.
@@ -65,15 +69,20 @@ pub(super) fn write(
     pieces: &[&[u8]],
 ) -> io::Result<()> {
     let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let mut head = [0; 17];
-    head[..8].copy_from_slice(&(len as u64).to_le_bytes());
-    head[8] = order as u8;
-    head[9..].copy_from_slice(&id.to_le_bytes());
-    out.write_all(&head)?;
+    begin(out, order, id, len)?;
     for piece in pieces {
         out.write_all(piece)?;
     }
     out.flush()
+}
+
+/// Writes what is in front of a payload of `len` bytes.
+pub(super) fn begin(out: &mut impl Write, order: Order, id: u64, len: usize) -> io::Result<()> {
+    let mut head = [0; 17];
+    head[..8].copy_from_slice(&(len as u64).to_le_bytes());
+    head[8] = order as u8;
+    head[9..].copy_from_slice(&id.to_le_bytes());
+    out.write_all(&head)
 }
 
 /// Reads one frame; `None` at the end of the stream.

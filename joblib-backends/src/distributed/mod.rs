@@ -6,7 +6,9 @@ mod address;
 mod answer;
 mod bridge;
 mod frames;
+mod scatter;
 mod script;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -17,6 +19,7 @@ use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, inside_w
 use address::Address;
 pub(crate) use address::schemes;
 use bridge::Bridge;
+pub(crate) use scatter::{Blobs, Parcel};
 
 /// Runs batches on a cluster: on the workers of an engine that speaks Python.
 ///
@@ -38,6 +41,8 @@ use bridge::Bridge;
 /// - `wait_for_workers=10`: seconds to wait for the first worker (Dask, ipyparallel).
 /// - Everything else goes to the executor (`python:…?max_workers=2`) or, beginning with `spark.`,
 ///   into Spark's configuration.
+///
+/// Arrays of more than 1 MiB, and [`Shared`](crate::Shared) values, travel once, however many tasks use them.
 ///
 /// On each worker, our own process runs the tasks: this executable, started again as it is by the
 /// [`Processes`](crate::Processes) backend. A task that crashes costs this process, not the engine's

@@ -153,11 +153,18 @@ pub(super) fn fill(mut file: &File, block: &Block<'_>) -> io::Result<()> {
 
 /// What takes large arrays out of a frame.
 #[derive(Debug)]
+#[cfg_attr(
+    feature = "distributed",
+    expect(clippy::enum_variant_names, reason = "each says where to")
+)]
 pub(crate) enum Carrier {
     /// Of arguments; keeps what it refers to.
     ToWorker { arrays: Arc<Arrays>, used: Vec<Arc<Sent>> },
     /// Of a result, as files that are sent along.
     ToParent { max_nbytes: u64, files: ResultFiles },
+    /// Of arguments, to an engine.
+    #[cfg(feature = "distributed")]
+    ToEngine(Arc<crate::distributed::Parcel>),
 }
 
 impl Carrier {
@@ -173,6 +180,8 @@ impl Carrier {
                 Some(number)
             }
             Carrier::ToParent { max_nbytes, files } if len > *max_nbytes => files.push(block).ok(),
+            #[cfg(feature = "distributed")]
+            Carrier::ToEngine(parcel) => parcel.carry(block, borrowed),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 
 use super::place::Place;
-use super::sys;
+use super::{far, sys};
 use crate::{Failure, Lent, Payload};
 
 /// Of so many arrays, those rebuilt last. The parent keeps as many copies.
@@ -48,10 +48,10 @@ pub(crate) fn read<T: DeserializeOwned + 'static>(
     let value: T = noted.read()?;
     let len = bytes.len() - noted.bytes.len();
     payload.bytes = &bytes[len..];
-    let (place, lasting) = Place::from_number(number.get());
-    if count.get() != 1 || !lasting {
+    let found = if count.get() == 1 { far::resolve(number.get()).ok() } else { None };
+    let Some((place, true)) = found else {
         return Ok(Lent::new(value));
-    }
+    };
     let value = Rc::new(value);
     keep(Kept { place, bytes: bytes[..len].into(), value: Rc::<T>::clone(&value) });
     Ok(Lent::kept(value))

@@ -4,6 +4,7 @@
 
 mod arrays;
 mod entry;
+pub(crate) mod far;
 mod feeder;
 mod fetched;
 mod idle;

@@ -22,8 +22,8 @@ pub(crate) struct Place {
 
 /// As much of an inode's number as is compared.
 const INODE: u64 = (1 << 23) - 1;
-/// Descriptors that can be part of a number.
-const DESCRIPTORS: i32 = 1 << 24;
+/// Descriptors that can be part of a number; its highest bit tells it from an id (`far.rs`).
+const DESCRIPTORS: i32 = 1 << 23;
 
 impl Place {
     /// The place of a file of this process.
@@ -87,11 +87,11 @@ mod tests {
         for lasting in [false, true] {
             assert_eq!(Place::from_number(place.to_number(lasting).unwrap()), (place, lasting));
         }
-        let last = Place { descriptor: (1 << 24) - 1, inode: INODE as u32, serial: u16::MAX };
+        let last = Place { descriptor: (1 << 23) - 1, inode: INODE as u32, serial: u16::MAX };
         for lasting in [false, true] {
             assert_eq!(Place::from_number(last.to_number(lasting).unwrap()), (last, lasting));
         }
-        assert_eq!(Place { descriptor: 1 << 24, inode: 1, serial: 1 }.to_number(false), None);
+        assert_eq!(Place { descriptor: 1 << 23, inode: 1, serial: 1 }.to_number(false), None);
     }
 
     #[test]

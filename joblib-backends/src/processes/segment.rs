@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::place::Place;
-use super::sys;
+use super::{far, sys};
 use crate::Shared;
 use crate::codec::explain;
 
@@ -80,7 +80,7 @@ fn read<T: DeserializeOwned>(place: Place) -> Result<T, String> {
 
 /// In a worker: the array that `number` stands for, for a task that sees arrays as `mode` says.
 pub(super) fn array_at(number: u64, mode: MmapMode) -> io::Result<Carried> {
-    let (place, lasting) = Place::from_number(number);
+    let (place, lasting) = far::resolve(number)?;
     // What tasks may write to is each task's own.
     let lasting = lasting && mode == MmapMode::Read;
     if lasting && let Some(map) = known().get(&place).and_then(|any| any.downcast_ref::<Map>()) {

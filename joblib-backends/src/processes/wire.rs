@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     Value,
     /// A [`Failure`], as postcard writes it.
     Failure,
+    /// Where the arrays and shared values of the batch are, in front of its tasks.
+    Places,
 }
 
 /// In front of one task's arguments or answer.
@@ -104,6 +106,7 @@ impl RecordHeader {
         let kind = match bytes[4..6] {
             [0, 0] => Kind::Value,
             [1, 0] => Kind::Failure,
+            [2, 0] => Kind::Places,
             _ => return Err(Garbage("the kind of a record")),
         };
         let files = u16::from_le_bytes([bytes[6], bytes[7]]);
@@ -149,6 +152,7 @@ impl<'a> Record<'a> {
                 Ok(failure) => Ok(Err(failure)),
                 Err(_) => Err(Garbage("a failure")),
             },
+            Kind::Places => Err(Garbage("an answer")),
         }
     }
 }
@@ -181,7 +185,7 @@ mod tests {
 
     fn kinds() -> impl Strategy<Value = Kind> {
         use Kind::*;
-        prop_oneof![Just(Value), Just(Failure)]
+        prop_oneof![Just(Value), Just(Failure), Just(Places)]
     }
 
     proptest! {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use joblib_persist::MmapMode;
 
 use super::arrays::Carrier;
+use super::far;
 use super::image::Image;
 use super::inbox::{Inbox, KEEP};
 use super::kept::Tidier;
@@ -151,8 +152,13 @@ fn run_batch(
     // SAFETY: the parent took this offset from a `CallFn` of the same build, as both agreed in the
     // handshake, and the socket is private to the two.
     let function = unsafe { image.function_at(header.function) };
+    far::set_places(&[])?;
     while !tasks.is_empty() {
         let task = Record::take(&mut tasks)?.ok_or(Garbage("the end of a batch"))?;
+        if task.kind == Kind::Places {
+            far::set_places(task.bytes)?;
+            continue;
+        }
         frame.bytes.clear();
         if answers.page.is_stopped(header.batch) {
             answers.push_failure(task.task, &Failure::NotRun)?;

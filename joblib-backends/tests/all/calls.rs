@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use joblib_backends::{Backend, Batch, CallFn, CallId, Failure, Frame, Payload, Processes, Target};
 use serde::{Serialize, de::DeserializeOwned};
@@ -75,12 +75,31 @@ where
     A: Send + 'static,
     R: DeserializeOwned + Send + 'static,
 {
+    submit(backend, new_call(), function, arguments, encode).recv().unwrap()
+}
+
+/// The number of a call of its own.
+pub(crate) fn new_call() -> CallId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
+    CallId(NEXT.fetch_add(1, Relaxed))
+}
+
+/// Submits one batch of `call`, whose answers will come.
+pub(crate) fn submit<A, R>(
+    backend: &dyn Backend,
+    call: CallId,
+    function: CallFn,
+    arguments: Vec<A>,
+    encode: fn(&A, &mut Frame) -> Result<(), Failure>,
+) -> Receiver<Vec<Result<R, Failure>>>
+where
+    A: Send + 'static,
+    R: DeserializeOwned + Send + 'static,
+{
     let (done, results) = channel();
-    let call = CallId(NEXT.fetch_add(1, Relaxed));
     let answers = arguments.iter().map(|_| None).collect();
     backend.submit(Box::new(Calls { call, function, arguments, encode, answers, done }));
-    results.recv().unwrap()
+    results
 }
 
 #[allow(dead_code, reason = "not every test binary has such a pool")]

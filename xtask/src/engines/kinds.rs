@@ -1,5 +1,7 @@
 //! How each engine is started, with two workers of one core.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -56,6 +58,13 @@ pub(super) const KINDS: &[Kind] = &[
         requirements: "requirements-spark",
         needs: Some("java"),
         start: spark,
+    },
+    Kind {
+        name: "mpi",
+        small: false,
+        requirements: "requirements-mpi",
+        needs: Some("mpiexec"),
+        start: mpi,
     },
 ];
 
@@ -128,4 +137,18 @@ fn ray(python: &Path) -> Result<Engine> {
 fn spark(_: &Path) -> Result<Engine> {
     let options = "spark.driver.bindAddress=127.0.0.1&spark.driver.host=127.0.0.1";
     Ok(Engine { address: format!("spark:local[2]?{options}"), _servers: Vec::new() })
+}
+
+/// An MPI job of the side process, which starts its workers as it needs them.
+fn mpi(python: &Path) -> Result<Engine> {
+    // OpenMPI asks twice whether root may, and counts cores; tests run anywhere.
+    let variables = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+                     OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_tcp_if_include=lo \
+                     OMPI_MCA_mpi_yield_when_idle=1";
+    let script = fresh("mpi")?.join("python");
+    fs::write(&script, format!("#!/bin/sh\nexec env {variables} {} \"$@\"\n", python.display()))?;
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o700))?;
+    let options = format!("max_workers=2&python={}", script.display());
+    let address = format!("python:mpi4py.futures:MPIPoolExecutor?{options}");
+    Ok(Engine { address, _servers: Vec::new() })
 }

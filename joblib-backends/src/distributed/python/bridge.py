@@ -18,6 +18,7 @@ import uuid
 HEAD = struct.Struct("<QBQ")
 SUBMIT, CANCEL, CLOSE, PUT, DROP = range(1, 6)
 READY, ANSWER, FAILED, BROKEN, N_JOBS = range(1, 6)
+MISSING = 4  # the status of an answer: the worker has not got what the batch refers to
 
 WORKER = "@WORKER@"
 WORKER_NAME = "_joblib_worker_" + hashlib.blake2b(WORKER.encode(), digest_size=8).hexdigest()
@@ -59,6 +60,8 @@ class Engine:
     beside = 1 << 20
     #: Whether what runs can be stopped.
     kills = True
+    #: Whether what `put` returns may be part of many calls without travelling with each.
+    shares = False
 
     def __init__(self, location, options):
         module, _, factory = location.partition(":")
@@ -72,6 +75,7 @@ class Engine:
         options.pop("ship", None)
         self.executor = make(**{key: number(text) for key, text in options.items()})
         self.kills = isinstance(self.executor, concurrent.futures.ThreadPoolExecutor)
+        self.shares = self.kills  # it has our memory
         self.client = module
 
     def n_jobs(self):
@@ -91,6 +95,13 @@ class Engine:
     def put(self, data):
         """Something that can stand for `data` among the arguments of a call."""
         return data
+
+    def drop(self, thing):
+        """Nobody needs any more what `put` returned."""
+
+    def has_lost_data(self, error):
+        """Whether a call failed with `error` because what was put is not there any more."""
+        return False
 
     def everywhere(self, *call):
         """Makes `call` in every process that runs tasks, past the queue; is not waited for."""
@@ -112,6 +123,8 @@ def number(text):
 
 
 class Dask(Engine):
+    shares = True
+
     def __init__(self, location, options):
         distributed = needed("distributed", "distributed")
         arguments = {}
@@ -149,6 +162,9 @@ class Dask(Engine):
 
     def put(self, data):
         return self.client.scatter(data, hash=False)
+
+    def has_lost_data(self, error):
+        return type(error).__name__ in ("FutureCancelledError", "CancelledError")
 
     def everywhere(self, *call):
         self.client.run(on_worker, *call, on_error="ignore")
@@ -196,6 +212,8 @@ class IPyParallel(Engine):
 
 
 class Ray(Engine):
+    shares = True
+
     def __init__(self, location, options):
         self.module = ray = needed("ray", "ray")
         direct = options.get("client") != "true" and not location.endswith(":10001")
@@ -240,6 +258,7 @@ class Ray(Engine):
 
 class Spark(Engine):
     kills = False
+    shares = True
 
     def __init__(self, location, options):
         self.module = pyspark = needed("pyspark", "pyspark")
@@ -265,7 +284,14 @@ class Spark(Engine):
 
     def one(self, call):
         # Not `first()`: it ends the Python worker, and the Rust worker with it.
-        return self.context.parallelize([call], 1).map(lambda call: on_worker(*call)).collect()[0]
+        # The call within the function: broadcasts are found there alone.
+        return self.context.parallelize([0], 1).map(lambda _: on_worker(*call)).collect()[0]
+
+    def put(self, data):
+        return self.context.broadcast(data)
+
+    def drop(self, thing):
+        thing.destroy()
 
     def close(self):
         self.executor.shutdown(wait=False, cancel_futures=True)
@@ -276,6 +302,35 @@ class Spark(Engine):
 
 
 ENGINES = {"dask": Dask, "ipyparallel": IPyParallel, "ray": Ray, "spark": Spark, "python": Engine}
+
+
+class Blob:
+    """Bytes that many batches refer to."""
+
+    def __init__(self, data, engine):
+        self.data = data
+        self.thing = engine.put(data) if engine.shares else None
+        self.has_travelled = False
+
+    def source(self, whole):
+        """Where a worker gets them from; `None` if it should have them from an earlier batch."""
+        if whole or (self.thing is None and not self.has_travelled):
+            self.has_travelled = True
+            return self.data
+        return self.thing
+
+
+class Job:
+    """A batch: the ids of what it refers to, and what goes to the worker."""
+
+    def __init__(self, id, payload):
+        (count,) = struct.unpack_from("<I", payload)
+        self.id = id
+        self.blobs = struct.unpack_from(f"<{count}Q", payload, 4)
+        self.payload = payload[4 + 8 * count :]
+        #: Everything it refers to travels with it.
+        self.whole = False
+        self.future = None
 
 
 class Bridge:
@@ -291,7 +346,7 @@ class Bridge:
         self.lock = threading.Lock()
         self.jobs = queue.SimpleQueue()
         self.blobs = {}
-        self.futures = {}
+        self.under_way = {}
         self.cancelled = set()
         self.stopping = None
         threading.Thread(target=self.submit_all, daemon=True).start()
@@ -312,13 +367,18 @@ class Bridge:
             length, kind, id = HEAD.unpack(head)
             payload = source.read(length)
             if kind == SUBMIT:
-                self.jobs.put((id, payload))
+                self.jobs.put(Job(id, payload))
             elif kind == CANCEL:
                 self.cancel(id, struct.unpack(f"<{length // 8}Q", payload))
             elif kind == PUT:
-                self.blobs[id] = self.engine.put(payload)
+                blob = Blob(payload, self.engine)
+                with self.lock:
+                    self.blobs[id] = blob
             elif kind == DROP:
-                self.blobs.pop(id, None)
+                with self.lock:
+                    blob = self.blobs.pop(id, None)
+                if blob is not None and blob.thing is not None:
+                    self.engine.drop(blob.thing)
             elif kind == CLOSE:
                 return
 
@@ -329,41 +389,65 @@ class Bridge:
             while not self.jobs.empty():
                 jobs.append(self.jobs.get())
             with self.lock:
-                jobs = [job for job in jobs if job[0] not in self.cancelled]
+                jobs = [job for job in jobs if job.id not in self.cancelled]
+                self.under_way.update((job.id, job) for job in jobs)
             try:
-                futures = self.engine.submit([self.call(payload) for _, payload in jobs]) if jobs else []
+                calls = [self.call(job) for job in jobs]
+                futures = self.engine.submit(calls) if calls else []
             except Exception as error:
-                for id, _ in jobs:
-                    self.send(FAILED, id, text_of(error))
+                for job in jobs:
+                    self.send(FAILED, job.id, text_of(error))
                 continue
-            for (id, _), future in zip(jobs, futures):
+            for job, future in zip(jobs, futures):
+                job.future = future
                 with self.lock:
-                    self.futures[id] = future
-                future.add_done_callback(lambda future, id=id: self.done(id, future))
+                    is_cancelled = job.id in self.cancelled
+                if is_cancelled:
+                    self.engine.cancel(future)
+                future.add_done_callback(lambda future, job=job: self.done(job, future))
 
-    def call(self, payload):
+    def call(self, job):
+        payload = job.payload
         if len(payload) > self.engine.beside:
             payload = self.engine.put(payload)
-        return (WORKER_NAME, WORKER, "run", *self.fixed, payload, self.program)
-
-    def done(self, id, future):
         with self.lock:
-            self.futures.pop(id, None)
-            if id in self.cancelled:
-                self.cancelled.discard(id)
+            # What is not there any more was of a call that is cancelled.
+            known = [(id, self.blobs[id]) for id in job.blobs if id in self.blobs]
+            shared = tuple((id, blob.source(job.whole)) for id, blob in known)
+            alive = frozenset(self.blobs)
+        return (WORKER_NAME, WORKER, "run", *self.fixed, payload, self.program, shared, alive)
+
+    def done(self, job, future):
+        with self.lock:
+            self.under_way.pop(job.id, None)
+            if job.id in self.cancelled:
+                self.cancelled.discard(job.id)
                 return
         try:
-            self.send(ANSWER, id, future.result())
-        except concurrent.futures.CancelledError:
-            self.send(FAILED, id, b"the engine cancelled the batch")
+            answer = future.result()
         except BaseException as error:
-            self.send(FAILED, id, text_of(error))
+            if job.blobs and not job.whole and self.engine.has_lost_data(error):
+                self.again(job)
+            elif isinstance(error, concurrent.futures.CancelledError):
+                self.send(FAILED, job.id, b"the engine cancelled the batch")
+            else:
+                self.send(FAILED, job.id, text_of(error))
+            return
+        if answer[0] == MISSING and not job.whole:
+            self.again(job)
+        else:
+            self.send(ANSWER, job.id, answer)
+
+    def again(self, job):
+        """Submits it once more, with everything it refers to."""
+        job.whole = True
+        self.jobs.put(job)
 
     def cancel(self, call, ids):
         with self.lock:
             self.cancelled.update(ids)
-            futures = [self.futures.pop(id, None) for id in ids]
-        futures = [future for future in futures if future is not None]
+            jobs = [self.under_way.pop(id, None) for id in ids]
+        futures = [job.future for job in jobs if job is not None and job.future is not None]
         # Not on this thread: an engine may take its time.
         if futures:
             self.stopping = threading.Thread(target=self.stop, args=(call, futures), daemon=True)

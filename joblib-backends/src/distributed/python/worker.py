@@ -9,7 +9,9 @@ Nothing raised here would be understood at the other end: what happened is told 
 """
 
 import collections
+import fcntl
 import hashlib
+import multiprocessing
 import os
 import select
 import socket
@@ -30,37 +32,160 @@ BATCH = struct.Struct("<QQQQQQ")  # bytes that follow, number, function, fingerp
 WHOLE = (2**64 - 1, 2)  # within their values: nobody here could look into shared memory
 ANSWER = struct.Struct("<BiIQIQII")  # status, return code, pid, since, 1 + task, peak memory, prints to 1 and 2
 
-DONE, DIED, TIMED_OUT, NO_START = range(4)
+RECORD = struct.Struct("<IHHQ")  # task, kind, files, bytes that follow
+PLACES = 2
+PLACE = struct.Struct("<QQ")  # id, and descriptor, inode and serial number in one
+KEPT = 30.0  # seconds that a blob stays which nobody uses
+
+DONE, DIED, TIMED_OUT, NO_START, MISSING = range(5)
 
 lock = threading.Lock()
 idle = []
 running = set()
 killed = collections.deque(maxlen=1000)
+blobs = {}
+serials = 0
 
 
-def run(client, cores, executable, identity, job, program=None):
+def run(client, cores, executable, identity, job, program=None, shared=(), alive=()):
     """Runs one batch and returns an answer.
 
     `client` tells the calls of one program from those of others; `cores` is how many each worker may
-    use; `program` is the executable's content if it has to be shipped.
+    use; `program` is the executable's content if it has to be shipped; `shared` is what the batch
+    refers to, pairs of an id and where the bytes come from; `alive` are the ids that later batches
+    may refer to.
     """
     job = memoryview(job)
     function, fingerprint, limit, call, end_len = JOB.unpack_from(job)
     batch = job[JOB.size :]
     end = bytes(batch[len(batch) - end_len :])
     call = (client, call)
+    held = []
     try:
-        child = take((executable, identity, cores), program, call)
+        forget(client, alive)
+        for id, source in shared:
+            held.append((id, hold(client, id, source)))
+        return run_batch(
+            (executable, identity, cores), program, call, function, fingerprint, limit,
+            [places(held), batch], end,
+        )
+    except Missing:
+        return ANSWER.pack(MISSING, *[0] * 7)
+    finally:
+        let_go(blob for _, blob in held)
+
+
+def run_batch(build, program, call, function, fingerprint, limit, pieces, end):
+    try:
+        child = take(build, program, call)
     except CannotStart as error:
         return ANSWER.pack(NO_START, *[0] * 7) + str(error).encode()
     reusable = False
     try:
-        status, answers = child.run(function, fingerprint, limit, batch, end)
+        status, answers = child.run(function, fingerprint, limit, pieces, end)
         answer = child.answer(status, answers)
         reusable = status == DONE
     finally:  # also after a KeyboardInterrupt, which is how some engines stop what runs
         give_back(child, reusable)
     return answer
+
+
+class Missing(Exception):
+    """Bytes that a batch refers to are not here."""
+
+
+class Blob:
+    """Bytes that many batches refer to, where Rust workers can map them."""
+
+    def __init__(self, data):
+        global serials
+        self.users = 1
+        self.used = time.monotonic()
+        self.file = os.memfd_create("joblib-shared", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self.file, rest) :]
+            seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+            fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, seals)
+        except BaseException:
+            os.close(self.file)
+            raise
+        inode = os.fstat(self.file).st_ino & ((1 << 23) - 1)
+        serials = (serials + 1) & 0xFFFF
+        self.place = self.file << 40 | inode << 16 | serials
+
+
+def hold(client, id, source):
+    """The blob with that id, for a batch."""
+    with lock:
+        blob = blobs.get((client, id))
+        if blob is not None:
+            blob.users += 1
+            return blob
+    blob = Blob(bytes_of(source))
+    with lock:
+        if not blobs:
+            threading.Thread(target=watch_blobs, daemon=True).start()
+        other = blobs.setdefault((client, id), blob)
+        if other is not blob:  # another batch was faster
+            other.users += 1
+            os.close(blob.file)
+        return other
+
+
+def bytes_of(source):
+    """What an engine's reference stands for."""
+    if source is None:
+        raise Missing
+    if isinstance(source, bytes):
+        return source
+    if hasattr(source, "value"):  # Spark's broadcast
+        return source.value
+    import ray
+
+    try:
+        return ray.get(source)
+    except ray.exceptions.ObjectLostError:
+        raise Missing from None
+
+
+def places(held):
+    """A record that tells where they are."""
+    if not held:
+        return b""
+    pairs = b"".join(PLACE.pack(id, blob.place) for id, blob in held)
+    return RECORD.pack(0, PLACES, 0, len(pairs)) + pairs
+
+
+def let_go(held):
+    with lock:
+        for blob in held:
+            blob.users -= 1
+            blob.used = time.monotonic()
+
+
+def forget(client, alive):
+    """Drops what no batch of that client refers to any more."""
+    drop_blobs(lambda key, blob: key[0] == client and key[1] not in alive)
+
+
+def drop_blobs(condition):
+    with lock:
+        for key, blob in list(blobs.items()):
+            if blob.users == 0 and condition(key, blob):
+                del blobs[key]
+                os.close(blob.file)  # Rust workers see that, and let go of it, too
+
+
+def watch_blobs():
+    """Drops what nobody has used for long, until there is nothing."""
+    while True:
+        time.sleep(KEPT / 6)
+        drop_blobs(lambda _, blob: time.monotonic() - blob.used > KEPT)
+        with lock:
+            if not blobs:
+                return
 
 
 def kill(client, call):
@@ -125,6 +250,16 @@ def shipped(program):
     return path
 
 
+def end_with_parent():
+    """A process of Python's own pools would wait for ever for a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+end_with_parent()
+
+
 class CannotStart(Exception):
     pass
 
@@ -187,7 +322,7 @@ class Child:
         ending = f"return code {code}" + (f", `{said}`" if said else "")
         raise CannotStart(f"`{executable}` on {socket.gethostname()} did not greet: {ending}")
 
-    def run(self, function, fingerprint, limit, batch, end):
+    def run(self, function, fingerprint, limit, pieces, end):
         """The status, and the bytes that came as answers."""
         self.batch += 1
         claim = CLAIMS + 8 * (self.batch % 2)
@@ -195,8 +330,10 @@ class Child:
         begin = time.monotonic_ns()
         answers = bytearray()
         try:
-            self.socket.sendall(BATCH.pack(len(batch), self.batch, function, fingerprint, *WHOLE))
-            self.socket.sendall(batch)
+            length = sum(len(piece) for piece in pieces)
+            self.socket.sendall(BATCH.pack(length, self.batch, function, fingerprint, *WHOLE))
+            for piece in pieces:
+                self.socket.sendall(piece)
             while not answers.endswith(end):
                 if limit and not self.readable(limit, begin):
                     self.process.kill()
