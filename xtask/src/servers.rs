@@ -24,13 +24,17 @@ struct Service {
 /// A server that runs, and what the tests have to be told.
 struct Running {
     server: Server,
-    bucket: &'static str,
+    bucket: String,
+    /// Tests of what the service cannot do.
+    skipped: &'static [&'static str],
     variables: Vec<(&'static str, String)>,
 }
 
 const SERVICES: &[Service] = &[
     Service { about: "S3 (moto)", start: moto },
     Service { about: "Azure (Azurite)", start: azurite },
+    Service { about: "Google Cloud Storage (moto, under Google's names)", start: google },
+    Service { about: "WebDAV (WsgiDAV)", start: webdav },
 ];
 
 pub(crate) fn run(_: &[String]) -> Result {
@@ -50,6 +54,7 @@ fn test(running: Running) -> Result {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(line.split(' ')).current_dir(workspace::root()).stdin(Stdio::null());
+    command.arg("--").args(running.skipped.iter().flat_map(|test| ["--skip", test]));
     // What cargo says of xtask itself makes build scripts run again,
     // and with them a hundred crates that the command line has compiled already.
     for (name, _) in std::env::vars_os() {
@@ -65,7 +70,7 @@ fn test(running: Running) -> Result {
     if ended { Ok(()) } else { Err(format!("the tests failed: cargo {line}").into()) }
 }
 
-/// moto's server for S3, which also is how Google's S3-compatible endpoint is spoken to.
+/// moto's server for S3, which also is how Google's endpoint for S3 clients is spoken to.
 fn moto() -> Result<Running> {
     let interpreter = python::environment("requirements-servers")?;
     let port = process::free_port()?;
@@ -82,7 +87,27 @@ fn moto() -> Result<Running> {
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
     ];
-    Ok(Running { server, bucket: "s3://joblib-test", variables })
+    Ok(Running { server, bucket: "s3://joblib-test".to_owned(), skipped: &[], variables })
+}
+
+/// No emulator of Google's service knows the requests that our client makes, but they are S3's under
+/// other names, which a small program puts back.
+fn google() -> Result<Running> {
+    let interpreter = python::environment("requirements-servers")?;
+    let port = process::free_port()?;
+    let mut command = Command::new(interpreter);
+    command.arg(python::script("gcs_server.py")).arg(port.to_string());
+    let server = Server::start(command, "google", port)?;
+    let created = process::request(port, "PUT /joblibtest HTTP/1.1", &[])?;
+    if !created.starts_with("HTTP/1.1 200") {
+        return Err(format!("moto did not make a bucket: {created}").into());
+    }
+    let key = format!(
+        r#"{{"gcs_base_url": "http://127.0.0.1:{port}", "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""}}"#
+    );
+    let variables =
+        vec![("GOOGLE_SERVICE_ACCOUNT_KEY", key), ("GOOGLE_ALLOW_HTTP", "true".to_owned())];
+    Ok(Running { server, bucket: "gs://joblibtest".to_owned(), skipped: &[], variables })
 }
 
 /// Microsoft's own emulator of its service.
@@ -99,7 +124,27 @@ fn azurite() -> Result<Running> {
         ("AZURITE_BLOB_STORAGE_URL", format!("http://127.0.0.1:{port}")),
         ("AZURE_ALLOW_HTTP", "true".to_owned()),
     ];
-    Ok(Running { server, bucket: "az://joblib-test", variables })
+    Ok(Running { server, bucket: "az://joblib-test".to_owned(), skipped: &[], variables })
+}
+
+/// A file server without conditions: nobody can claim anything there, and what is being replaced can
+/// be read half.
+fn webdav() -> Result<Running> {
+    let interpreter = python::environment("requirements-servers")?;
+    let root = workspace::target().join("servers/webdav");
+    fs::create_dir_all(root.join("joblib-test"))?;
+    let port = process::free_port()?;
+    let mut command = Command::new(interpreter.with_file_name("wsgidav"));
+    command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--auth", "anonymous"]);
+    command.args(["--server", "cheroot", "--root"]).arg(&root);
+    let server = Server::start(command, "webdav", port)?;
+    let skipped = &[
+        "lets_one_of_many_writers_win",
+        "tears_nothing_under_writers_and_deleters",
+        "one_process_computes_and_the_others_wait",
+    ];
+    let bucket = format!("http://127.0.0.1:{port}/joblib-test");
+    Ok(Running { server, bucket, skipped, variables: Vec::new() })
 }
 
 /// Azurite, installed below `target` on first use.

@@ -44,7 +44,7 @@ pub enum WriteMode {
 /// called.
 ///
 /// Up to 8 MiB are one request; more goes in parts while writing, of which at most three are held
-/// in memory.
+/// in memory. A service that takes no parts (WebDAV) gets any object in one request, from memory.
 pub struct ObjectWriter {
     /// The object; why there can be none is told by the first write.
     object: Option<Object>,
@@ -52,6 +52,8 @@ pub struct ObjectWriter {
     mode: WriteMode,
     buffer: Vec<u8>,
     upload: Option<Box<dyn MultipartUpload>>,
+    /// Whether the service takes no parts.
+    is_whole: bool,
     parts: usize,
     under_way: VecDeque<Pending<object_store::Result<()>>>,
 }
@@ -68,6 +70,7 @@ impl ObjectWriter {
             mode,
             buffer: Vec::new(),
             upload: None,
+            is_whole: false,
             parts: 0,
             under_way: VecDeque::new(),
         }
@@ -113,18 +116,21 @@ impl ObjectWriter {
     }
 
     fn part_len(&self) -> usize {
-        PART * (1 + self.parts / PARTS_ALIKE)
+        if self.is_whole { usize::MAX } else { PART * (1 + self.parts / PARTS_ALIKE) }
     }
 
     /// Sends the buffer on its way.
     fn send_part(&mut self) -> io::Result<()> {
         let object = self.object()?;
         self.wait_until_under_way(UNDER_WAY - 1)?;
-        let part = Bytes::from(mem::take(&mut self.buffer));
         if self.upload.is_none() {
-            self.upload = Some(begin_upload(&object)?);
+            self.upload = begin_upload(&object)?;
         }
-        let Some(upload) = &mut self.upload else { return Ok(()) };
+        let Some(upload) = &mut self.upload else {
+            self.is_whole = true;
+            return Ok(());
+        };
+        let part = Bytes::from(mem::take(&mut self.buffer));
         let sent = upload.put_part(part.into());
         self.parts += 1;
         self.under_way.push_back(runtime::begin(sent)?);
@@ -142,10 +148,14 @@ impl ObjectWriter {
     }
 }
 
-fn begin_upload(object: &Object) -> io::Result<Box<dyn MultipartUpload>> {
+/// None if the service takes no parts.
+fn begin_upload(object: &Object) -> io::Result<Option<Box<dyn MultipartUpload>>> {
     let Object { service, path, url } = object.clone();
-    let upload = runtime::block_on(async move { service.put_multipart(&path).await })?;
-    upload.map_err(|source| fault("writing more than 8 MiB to", &url, source))
+    match runtime::block_on(async move { service.put_multipart(&path).await })? {
+        Ok(upload) => Ok(Some(upload)),
+        Err(Cause::NotImplemented { .. } | Cause::NotSupported { .. }) => Ok(None),
+        Err(source) => Err(fault("writing more than 8 MiB to", &url, source)),
+    }
 }
 
 /// Writes a small object in one request.
