@@ -23,6 +23,9 @@ pub struct Capabilities {
     pub timeout: bool,
     /// No batch should have more tasks than this: workers are replaced after so many.
     pub max_batch_len: Option<NonZeroU32>,
+    /// How long a batch should take for what its way there and back costs not to matter. `None`: as suits
+    /// workers of this machine.
+    pub batch_time: Option<Duration>,
 }
 
 impl Capabilities {

@@ -465,7 +465,10 @@ mod tests {
     impl Recorder {
         fn new(fixed: Option<usize>) -> Self {
             Self {
-                batching: Batching::new(fixed.and_then(std::num::NonZeroUsize::new), true),
+                batching: Batching::new(
+                    fixed.and_then(std::num::NonZeroUsize::new),
+                    joblib_backends::Capabilities::of_threads(),
+                ),
                 nesting: context::Nesting::sequential(),
                 idle_workers: false,
                 told: RefCell::default(),

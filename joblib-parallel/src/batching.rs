@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use joblib_backends::Capabilities;
+
 use crate::clock::Start;
 
 /// Handing over a batch costs below a microsecond on threads: 200 µs make that less than one per
@@ -35,8 +37,9 @@ pub(crate) struct Batching {
 }
 
 impl Batching {
-    pub(crate) fn new(fixed: Option<NonZeroUsize>, shared_memory: bool) -> Self {
-        let target = if shared_memory { ON_THREADS } else { ON_PROCESSES };
+    pub(crate) fn new(fixed: Option<NonZeroUsize>, capabilities: Capabilities) -> Self {
+        let here = if capabilities.shared_memory { ON_THREADS } else { ON_PROCESSES };
+        let target = capabilities.batch_time.unwrap_or(here);
         Self {
             size: AtomicUsize::new(fixed.map_or(1, |size| size.get().min(u32::MAX as usize))),
             target: fixed.is_none().then_some(target),
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn only_a_batch_of_the_current_size_counts() {
-        let batching = Batching::new(None, true);
+        let batching = Batching::new(None, Capabilities::of_threads());
         assert_eq!(batching.observe(1, 1, Duration::ZERO), Some(2));
         assert_eq!(batching.observe(2, 2, Duration::ZERO), Some(4));
         assert_eq!(batching.observe(1, 1, Duration::ZERO), None);
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_ended_early_makes_the_next_ones_small() {
-        let batching = Batching::new(None, true);
+        let batching = Batching::new(None, Capabilities::of_threads());
         assert_eq!(batching.observe(1, 1, Duration::ZERO), Some(2));
         assert_eq!(batching.observe(2, 2, Duration::ZERO), Some(4));
         assert_eq!(batching.observe(4, 1, 50 * ON_THREADS), Some(1));
@@ -138,14 +141,25 @@ mod tests {
 
     #[test]
     fn a_batch_that_ran_nothing_teaches_nothing() {
-        let batching = Batching::new(None, true);
+        let batching = Batching::new(None, Capabilities::of_threads());
         batching.observe(1, 0, Duration::ZERO);
         assert_eq!(batching.size(), 1);
     }
 
     #[test]
+    fn a_backend_says_how_long_batches_should_take() {
+        let mut far = Capabilities::default();
+        far.batch_time = Some(Duration::from_millis(400));
+        let batching = Batching::new(None, far);
+        assert_eq!(batching.observe(1, 1, Duration::from_millis(20)), Some(2));
+        assert_eq!(batching.observe(2, 2, Duration::from_millis(200)), None);
+        let near = Batching::new(None, Capabilities::default());
+        assert_eq!(near.observe(1, 1, Duration::from_millis(20)), None);
+    }
+
+    #[test]
     fn a_fixed_size_stays() {
-        let batching = Batching::new(NonZeroUsize::new(7), true);
+        let batching = Batching::new(NonZeroUsize::new(7), Capabilities::of_threads());
         batching.observe(7, 7, Duration::ZERO);
         assert_eq!(batching.size(), 7);
         assert!(!batching.is_slow(Duration::MAX, true));

@@ -82,7 +82,7 @@ where
     T: Task,
     I: Iterator<Item = T> + Send,
 {
-    let shared_memory = workers.backend.capabilities().shared_memory;
+    let capabilities = workers.backend.capabilities();
     let call = Call {
         id: next_call(),
         workers,
@@ -92,7 +92,7 @@ where
         deadline: dispatch.total_timeout.map(Deadline::after),
         keep_going: dispatch.keep_going,
         trace: dispatch.trace,
-        batching: Batching::new(dispatch.batch_size, shared_memory),
+        batching: Batching::new(dispatch.batch_size, capabilities),
         input: Mutex::new(Input { tasks: Some(tasks), next: 0 }),
         returned: Mutex::default(),
         wanted: AtomicUsize::new(0),

@@ -58,13 +58,14 @@ pub(crate) fn on<T: Task, F: Fold<T::Output>>(
     fold: &F,
     progress: Option<&Progress>,
 ) -> Result<F::Output> {
-    let here = workers.backend.capabilities().shared_memory;
+    let capabilities = workers.backend.capabilities();
+    let here = capabilities.shared_memory;
     let alone = dispatch.watch.timeout.is_some() || dispatch.watch.retries.are_wanted();
     // In other processes a group is killed and tried again as a whole.
     let size = if alone && !here { NonZeroUsize::new(1) } else { dispatch.batch_size };
     let state = Reduction {
         fold,
-        batching: Batching::new(size, here),
+        batching: Batching::new(size, capabilities),
         starts: Mutex::default(),
         merged: Mutex::new(Merged::default()),
     };

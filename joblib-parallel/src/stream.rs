@@ -162,11 +162,11 @@ impl Shared {
         dispatch: Dispatch,
         progress: Option<Progress>,
     ) -> Arc<Self> {
-        let shared_memory = workers.backend.capabilities().shared_memory;
+        let capabilities = workers.backend.capabilities();
         Arc::new(Self {
             id: next_call(),
             nesting: workers.nesting(),
-            batching: Batching::new(dispatch.batch_size, shared_memory),
+            batching: Batching::new(dispatch.batch_size, capabilities),
             watch: dispatch.watch,
             trace: dispatch.trace,
             deadline: dispatch.total_timeout.map(Deadline::after),

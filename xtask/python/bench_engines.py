@@ -1,5 +1,6 @@
 """joblib's own backends on engines, and `dask.delayed` on threads."""
 
+import operator
 import os
 import time
 import urllib.parse
@@ -11,12 +12,8 @@ from joblib import Parallel, delayed, parallel_config
 TASKS = 100
 
 
-def nothing(n):
-    return n
-
-
-def look(array, at):
-    return array[at]
+# Found on engines without this file.
+nothing, look = abs, operator.getitem
 
 
 def connect():

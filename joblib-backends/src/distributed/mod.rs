@@ -21,6 +21,10 @@ pub(crate) use address::schemes;
 use bridge::Bridge;
 pub(crate) use scatter::{Blobs, Parcel};
 
+/// A task of an engine costs up to a hundred milliseconds, most of which is waiting: with two batches for
+/// each worker, this hides it. joblib 1.5 aims at 0.2 to 2 s.
+const BATCH_TIME: Duration = Duration::from_millis(400);
+
 /// Runs batches on a cluster: on the workers of an engine that speaks Python.
 ///
 /// | address | engine | its workers are started by |
@@ -100,7 +104,12 @@ impl Backend for Distributed {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { kill: self.bridge.can_kill(), timeout: true, ..Capabilities::default() }
+        Capabilities {
+            kill: self.bridge.can_kill(),
+            timeout: true,
+            batch_time: Some(BATCH_TIME),
+            ..Capabilities::default()
+        }
     }
 
     /// As many as asked for, but no more than the engine has now; -1 is all of them.

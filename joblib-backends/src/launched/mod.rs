@@ -29,6 +29,8 @@ pub use launcher::Launcher;
 use pool::Pool;
 pub(crate) use relay::serve as relay;
 
+/// A batch of one task takes a fraction of a millisecond here, a network's way there and back one or two.
+const BATCH_TIME: Duration = Duration::from_millis(20);
 /// How long killed workers may take to be gone.
 const KILL_LIMIT: Duration = Duration::from_secs(30);
 
@@ -187,6 +189,7 @@ impl Backend for Launched {
             kill: true,
             timeout: true,
             max_batch_len: self.options.max_tasks,
+            batch_time: Some(BATCH_TIME),
         }
     }
 

@@ -177,6 +177,7 @@ impl Backend for Processes {
             kill: true,
             timeout: true,
             max_batch_len: self.options.workers.max_tasks,
+            batch_time: None,
         }
     }
 

@@ -54,13 +54,14 @@ fn in_place(state: &State<'_>) {
 }
 
 fn on(workers: &Workers, state: &State<'_>) {
-    let shared_memory = workers.backend.capabilities().shared_memory;
+    let capabilities = workers.backend.capabilities();
+    let shared_memory = capabilities.shared_memory;
     let most = if shared_memory { workers.n_jobs } else { state.dispatch.window.get() };
     let course = Course {
         id: next_call(),
         workers,
         nesting: workers.nesting(),
-        batching: Batching::new(state.dispatch.batch_size, shared_memory),
+        batching: Batching::new(state.dispatch.batch_size, capabilities),
         state,
         shared_memory,
         most,
