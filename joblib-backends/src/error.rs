@@ -9,6 +9,19 @@ pub enum Error {
     #[error("`n_jobs = 0` has no meaning (1 runs in sequence, -1 uses all cores)")]
     ZeroJobs,
 
+    /// More workers were wanted than anybody can mean.
+    #[error(
+        "{workers} workers of the `{backend}` backend are more than the {most} it starts at most"
+    )]
+    TooManyWorkers {
+        /// The backend.
+        backend: &'static str,
+        /// How many workers were wanted.
+        workers: usize,
+        /// How many there can be.
+        most: usize,
+    },
+
     /// A number of workers was written as something else.
     #[error(
         "`{text}` is no number of workers (a positive number, -1 for all cores, -2 for all but one, …)"

@@ -1,8 +1,19 @@
 //! Pools that outlive a call: one per kind and key, shared by the whole process.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Result;
+use crate::{Error, Result};
+
+/// More workers than this are a mistake, which would take the whole machine before the system refuses
+/// one: a thread each, and for processes some descriptors.
+const MOST_WORKERS: usize = 4096;
+
+/// Refuses a number of workers that nobody can mean.
+pub(crate) fn check_workers(backend: &'static str, workers: NonZeroUsize) -> Result<()> {
+    let (workers, most) = (workers.get(), MOST_WORKERS);
+    if workers > most { Err(Error::TooManyWorkers { backend, workers, most }) } else { Ok(()) }
+}
 
 /// A set of workers that can be shared until somebody shuts it down.
 pub(crate) trait Pool {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::batch::{refuse, run};
-use crate::pools::{Pool, Pools};
+use crate::pools::{Pool, Pools, check_workers};
 use crate::waiting::Waiting;
 use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, cpu_count};
 
@@ -37,8 +37,10 @@ impl Threads {
     ///
     /// # Errors
     ///
-    /// [`Error::Start`] if the system refuses that many threads.
+    /// [`Error::TooManyWorkers`] for more than 4096; [`Error::Start`] if the system refuses that many
+    /// threads.
     pub fn new(workers: NonZeroUsize) -> Result<Self> {
+        check_workers("threads", workers)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(workers.get())
             .thread_name(|index| format!("joblib-{index}"))
@@ -54,7 +56,8 @@ impl Threads {
     ///
     /// # Errors
     ///
-    /// [`Error::Start`] if the system refuses that many threads.
+    /// [`Error::TooManyWorkers`] for more than 4096; [`Error::Start`] if the system refuses that many
+    /// threads.
     pub fn shared(workers: NonZeroUsize) -> Result<Arc<Self>> {
         static POOLS: Pools<NonZeroUsize, Threads> = Pools::new();
         POOLS.get(workers, |workers| Self::new(*workers))

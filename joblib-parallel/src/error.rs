@@ -44,7 +44,8 @@ pub enum Error {
 
     /// Tasks are to be tried again that cannot be.
     #[error(
-        "`retries`: these tasks run once; write `delayed(|| …).repeatable()` for a closure that can          be cloned, or `delayed!(function(arguments))`"
+        "`retries`: these tasks run once; write `delayed(|| …).repeatable()` for a closure that \
+         can be cloned, or `delayed!(function(arguments))`"
     )]
     NotRepeatable,
 
@@ -85,6 +86,10 @@ pub enum Error {
     /// `batch_size` was zero.
     #[error("`batch_size = 0` has no meaning (leave it out to have it found by measuring)")]
     ZeroBatchSize,
+
+    /// `timeout` was zero.
+    #[error("`timeout = 0` has no meaning: no task can end in it (leave it out for no limit)")]
+    ZeroTimeout,
 
     /// The file for the trace cannot be created.
     #[error("cannot create the trace `{}`", path.display())]

@@ -24,6 +24,10 @@
 /// # Ok::<(), joblib_parallel::Error>(())
 /// ```
 ///
+/// Each `delayed!` in a program makes tasks of a type of its own, as each closure has. Tasks of one loop
+/// come from one of them, in an iterator: `[10, 20].map(|n| delayed!(f(n)))`, not
+/// `[delayed!(f(10)), delayed!(f(20))]`.
+///
 /// Variables in the place of the function do not compile, because nothing could bring them to the
 /// other process: they belong among the arguments.
 ///

@@ -117,6 +117,7 @@ impl Parallel {
     /// A task that takes longer has failed, with
     /// [`Failure::TimedOut`](crate::Failure::TimedOut). In a worker process it is killed on time.
     /// On a thread nothing can stop it, because it may borrow: it is reported when it ends.
+    /// Zero is an error when the loop runs.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.watch.timeout = Some(limit);
         self
@@ -608,6 +609,9 @@ impl Parallel {
             total_timeout: self.total_timeout,
             trace: None,
         };
+        if self.watch.timeout == Some(Duration::ZERO) {
+            return Err(Error::ZeroTimeout);
+        }
         if self.watch.retries.are_wanted() && !calls.repeatable {
             return Err(Error::NotRepeatable);
         }

@@ -1,6 +1,6 @@
 //! The number π by throwing darts: `cargo run --release --example monte_carlo`.
 //!
-//! Each task throws a million darts from a seed of its own, and the hits are added up where the tasks
+//! Each task throws half a million darts from a seed of its own, and the hits are added up where the tasks
 //! run. So the answer does not depend on where that is, or on the number of workers.
 
 #![allow(clippy::print_stdout, reason = "that is how an example talks")]
@@ -12,8 +12,8 @@ use std::error::Error;
 
 use joblib::prelude::*;
 
-const TASKS: u64 = 200;
-const DARTS: u64 = 1_000_000;
+const TASKS: u64 = 400;
+const DARTS: u64 = 500_000;
 
 /// How many darts hit the quarter circle.
 fn hits(seed: u64, darts: u64) -> u64 {

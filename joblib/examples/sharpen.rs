@@ -17,8 +17,8 @@ use joblib::compress::{DecodeOptions, Registry};
 use joblib::prelude::*;
 use ndarray::Array2;
 
-const POSTERS: usize = 24;
-const SIZE: usize = 320;
+const POSTERS: usize = 96;
+const SIZE: usize = 160;
 
 /// A poster of digits, each pixel of 8 by 8 four wide, and with noise that depends on `seed`.
 fn poster(digits: &[Vec<f32>], seed: usize) -> Array2<f32> {

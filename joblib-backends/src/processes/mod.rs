@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use crate::batch::refuse;
 use crate::options::Lifetime;
-use crate::pools::{Pool, Pools};
+use crate::pools::{Pool, Pools, check_workers};
 use crate::{
     Backend, Batch, CallId, Capabilities, Error, NJobs, Result, WorkerOptions, cpu_count,
     inside_worker,
@@ -80,7 +80,8 @@ impl Processes {
     /// # Errors
     ///
     /// [`Error::InsideWorker`] in a worker; [`Error::Unsupported`] if this code does not lie in
-    /// the main executable; [`Error::Start`] if the system refuses threads or descriptors.
+    /// the main executable; [`Error::TooManyWorkers`] for more than 4096; [`Error::Start`] if the system
+    /// refuses threads or descriptors.
     pub fn new(workers: NonZeroUsize) -> Result<Self> {
         Self::with_options(workers, &WorkerOptions::default())
     }
@@ -105,6 +106,7 @@ impl Processes {
                          have to be",
             });
         }
+        check_workers("processes", workers)?;
         let queue = start(workers.get(), &options.workers, idle).map_err(|error| Error::Start {
             backend: "processes",
             workers: workers.get(),

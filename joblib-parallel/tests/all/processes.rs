@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use joblib_backends::Failure;
+use joblib_backends::{Failure, WorkerOptions};
 use joblib_parallel::{Error, Parallel, ParallelConfig, delayed, effective_n_jobs};
 use ndarray::{Array2, ArrayView1};
 
@@ -222,7 +222,10 @@ fn slow_from(first: u32, n: u32) -> u32 {
 
 #[test]
 fn a_batch_that_turns_out_slow_is_shared() {
-    let ids = must_end(|| processes().run((0..4000).map(|n| delayed!(slow_from(3980, n)))));
+    // A pool of its own: the workers of the other are busy with other tests.
+    let options = WorkerOptions::new().idle_timeout(Some(Duration::from_secs(99)));
+    let parallel = processes().worker_options(options);
+    let ids = must_end(move || parallel.run((0..4000).map(|n| delayed!(slow_from(3980, n)))));
     let slow: BTreeSet<u32> = ids.unwrap().drain(3980..).collect();
     assert_eq!(slow.len(), 2, "one worker did them all");
 }

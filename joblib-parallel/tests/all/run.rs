@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use joblib_backends::Failure;
 use joblib_parallel::{Error, Parallel, ParallelConfig, delayed, effective_n_jobs};
@@ -187,6 +188,20 @@ fn wrong_settings_are_errors_and_no_task_runs() {
     assert_eq!(
         message(Parallel::new().pre_dispatch("n_jobs - 1")),
         "`pre_dispatch = \"n_jobs - 1\"` gives 0 with 1 workers: at least 1 is needed"
+    );
+    assert_eq!(
+        message(Parallel::new().timeout(Duration::ZERO)),
+        "`timeout = 0` has no meaning: no task can end in it (leave it out for no limit)"
+    );
+    assert_eq!(
+        message(Parallel::new().retries(1)),
+        "`retries`: these tasks run once; write `delayed(|| …).repeatable()` for a closure that can \
+         be cloned, or `delayed!(function(arguments))`"
+    );
+    #[cfg(feature = "threads")]
+    assert_eq!(
+        message(Parallel::new().n_jobs(i32::MAX).backend("threads")),
+        "2147483647 workers of the `threads` backend are more than the 4096 it starts at most"
     );
     let unknown = message(Parallel::new().n_jobs(2).backend("lokky"));
     assert!(unknown.starts_with("no backend named `lokky` (known: "), "{unknown}");
