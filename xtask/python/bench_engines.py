@@ -30,7 +30,9 @@ def connect():
         from ipyparallel.joblib import register
 
         register()
-        view = ipyparallel.Client(place).load_balanced_view()
+        client = ipyparallel.Client(place)
+        client.wait_for_engines(2)  # with one that it knows, joblib would run all tasks here
+        view = client.load_balanced_view()
         config = parallel_config("ipyparallel", n_jobs=2, view=view)
     else:
         import ray
