@@ -6,12 +6,13 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::flight::discard;
 use super::idle::Idle;
 use super::image::Image;
 use super::preparation::Preparation;
 use super::process::{Process, StartError};
 use super::queue::{Job, Next, Queue};
-use super::session::{End, Session, discard};
+use super::session::{End, Session};
 use super::sys::{self, Awaited, Ready};
 use super::worker::panic_message;
 use crate::Target;

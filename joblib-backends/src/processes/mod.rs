@@ -7,6 +7,7 @@ mod entry;
 pub(crate) mod far;
 mod feeder;
 mod fetched;
+mod flight;
 mod idle;
 mod image;
 mod inbox;
