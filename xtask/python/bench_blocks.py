@@ -36,36 +36,49 @@ def mean_numpy(folder, size):
     return checked(numbers.mean)
 
 
+THREADS = {"scheduler": "threads", "num_workers": 2}
+
+
 def mean_array(folder, size):
+    """One array of the whole map, of which `from_array` makes a copy: that is a part of it."""
     import dask.array
 
-    # Without a name of our choice it would read the whole file first, to make one.
-    numbers = dask.array.from_array(mapped(folder), chunks=BLOCK, name=False)
-    options = {"scheduler": "threads", "num_workers": 2}
-    numbers[:2].mean().compute(**options)
-    return checked(lambda: numbers.mean().compute(**options))
+    dask.array.ones(2).mean().compute(**THREADS)
+    whole = mapped(folder)
+    # Without a name of our choice it would read the file once more, to make one.
+    array = dask.array.from_array
+    return checked(lambda: array(whole, chunks=BLOCK, name=False).mean().compute(**THREADS))
 
 
 def load_block(folder, start):
     return mapped(folder)[start : start + BLOCK]
 
 
-def mean_engine(folder, size):
-    """Workers map the file, too: sent as one array, it would go through the scheduler."""
+def in_blocks(folder):
+    """An array whose blocks are mapped where they are needed."""
     import dask
     import dask.array
-    from distributed import Client
 
-    Client(os.environ["JOBLIB_BENCH_ENGINE"].replace("dask://", "tcp://"))
     count = len(mapped(folder))
     load = dask.delayed(load_block)
     blocks = [
         dask.array.from_delayed(load(folder, start), (min(BLOCK, count - start),), "<f8")
         for start in range(0, count, BLOCK)
     ]
-    numbers = dask.array.concatenate(blocks)
-    numbers[:2].mean().compute()
-    return checked(lambda: numbers.mean().compute())
+    return dask.array.concatenate(blocks)
+
+
+def mean_blocks(folder, size):
+    in_blocks(folder)[:2].mean().compute(**THREADS)
+    return checked(lambda: in_blocks(folder).mean().compute(**THREADS))
+
+
+def mean_engine(folder, size):
+    from distributed import Client
+
+    Client(os.environ["JOBLIB_BENCH_ENGINE"].replace("dask://", "tcp://"))
+    in_blocks(folder)[:2].mean().compute()
+    return checked(lambda: in_blocks(folder).mean().compute())
 
 
 def block_sum(folder, start):
@@ -122,6 +135,7 @@ if __name__ == "__main__":
             "make-data": make_data,
             "mean:numpy": mean_numpy,
             "mean:array": mean_array,
+            "mean:blocks": mean_blocks,
             "mean:engine": mean_engine,
             "mean:loky": mean_loky,
             "positive:numpy": lambda folder, size: positive(folder, with_numpy),
