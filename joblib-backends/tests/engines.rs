@@ -14,6 +14,9 @@ mod conformance;
 /// Engines, workers and programs that are not there, or not any more.
 #[path = "engines/faults.rs"]
 mod faults;
+/// Parts of the engine that die.
+#[path = "engines/losses.rs"]
+mod losses;
 /// Arrays and shared values that many tasks use.
 #[path = "engines/scatter.rs"]
 mod scatter;

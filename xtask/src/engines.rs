@@ -161,19 +161,23 @@ fn run_inside(rows: &[Row], engines: &str, launched: &str, example: &str) -> Res
 fn run_engine(kind: &Kind, tests: &str, example: &str, table: &str) -> Result {
     let python = python::environment(kind.requirements)?;
     let engine = (kind.start)(&python)?;
-    suite(tests, &engine, &python)?;
+    suite(tests, &engine, &python, &[])?;
     if table_on(example, &engine.address, &python)? != table {
         let name = kind.name;
         return Err(format!("{name}: the example's table differs from that on threads").into());
     }
-    Ok(())
+    // The last of them ends the engine.
+    suite(tests, &engine, &python, &["--ignored", "losses::"])
 }
 
-/// Runs the tests of `joblib-backends` for engines.
-fn suite(tests: &str, engine: &Engine, python: &Path) -> Result {
+/// Runs tests of `joblib-backends` for engines.
+fn suite(tests: &str, engine: &Engine, python: &Path, which: &[&str]) -> Result {
     let mut command = Command::new(tests);
     // One after the other: each counts on all workers of the engine.
-    command.arg("--test-threads=1").env("JOBLIB_TEST_ENGINE", &engine.address);
+    command.arg("--test-threads=1").args(which).env("JOBLIB_TEST_ENGINE", &engine.address);
+    if let Some(scheduler) = engine.scheduler() {
+        command.env("JOBLIB_TEST_SCHEDULER", scheduler.to_string());
+    }
     let output = command.env("JOBLIB_PYTHON", python).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if output.status.success() && text.contains("test result: ok") {

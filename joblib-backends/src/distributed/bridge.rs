@@ -22,7 +22,7 @@ use crate::{Batch, CallId, Error, Failure, Result};
 /// How long an engine may take to be there. Spark takes most of it.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// How long the side process may take to leave.
-const LEAVE_LIMIT: Duration = Duration::from_secs(10);
+const LEAVE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A side process that an engine is reached through.
 pub(super) struct Bridge {
@@ -226,7 +226,9 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        // What runs has to be stopped.
+        let is_idle = self.state.lock().under_way.is_empty();
+        self.end(if is_idle { Duration::ZERO } else { LEAVE_LIMIT });
         self.state.close("the backend was dropped");
     }
 }

@@ -42,6 +42,7 @@ const BATCH_TIME: Duration = Duration::from_millis(400);
 ///   Spark). Tasks thus run *at least* once; those with side effects want 0.
 /// - `python=/path`: the interpreter with the engine's package; else `JOBLIB_PYTHON`, else `python3`.
 /// - `cores=1`: how many cores a task may use, for parallel loops in it.
+/// - `tls_ca_file=…`, `tls_client_cert=…`, `tls_client_key=…`: files for `tls://` (Dask).
 /// - `wait_for_workers=10`: seconds to wait for the first worker (Dask, ipyparallel).
 /// - Everything else goes to the executor (`python:…?max_workers=2`) or, beginning with `spark.`,
 ///   into Spark's configuration.

@@ -109,23 +109,3 @@ fn with_options() -> String {
     let address = address(1);
     if address.contains('?') { address } else { format!("{address}?timeout=20") }
 }
-
-#[test]
-fn a_side_process_that_is_killed_ends_what_is_under_way() {
-    let engine = engine(1);
-    let kill_parent = |_: u64, _: &mut Payload<'_>, _: &mut Frame| {
-        // On a thread pool of Python, the side process itself is our parent.
-        let parent = std::os::unix::process::parent_id().to_string();
-        std::process::Command::new("kill").args(["-9", &parent]).status().unwrap();
-        std::thread::sleep(std::time::Duration::from_secs(60));
-        Ok(())
-    };
-    if std::env::var_os("JOBLIB_TEST_ENGINE").is_some() {
-        return;
-    }
-    let answers = call::<_, String>(&engine, kill_parent, texts(&["a"]));
-    let ended = "the side process of the engine has ended";
-    assert_eq!(answers, [Err(Failure::Engine { message: ended.into() })]);
-    let answers = call::<_, String>(&engine, act, texts(&["a"]));
-    assert_eq!(answers, [Err(Failure::Refused { message: ended.into() })]);
-}

@@ -24,7 +24,14 @@ pub(super) struct Kind {
 pub(crate) struct Engine {
     pub(crate) address: String,
     /// In the order in which they are ended.
-    _servers: Vec<Server>,
+    servers: Vec<Server>,
+}
+
+impl Engine {
+    /// The group of processes without which the workers know nothing.
+    pub(super) fn scheduler(&self) -> Option<u32> {
+        self.servers.last().map(Server::group)
+    }
 }
 
 impl Kind {
@@ -60,6 +67,13 @@ pub(super) const KINDS: &[Kind] = &[
         start: spark,
     },
     Kind {
+        name: "tls",
+        small: false,
+        requirements: "requirements-engines",
+        needs: Some("openssl"),
+        start: tls,
+    },
+    Kind {
         name: "mpi",
         small: false,
         requirements: "requirements-mpi",
@@ -74,29 +88,53 @@ fn beside(python: &Path, name: &str) -> Command {
 }
 
 fn dask(python: &Path) -> Result<Engine> {
-    const ADDRESS: &str = "127.0.0.1:18786";
-    let folder = fresh("dask")?;
+    let servers = dask_servers(python, "dask", "tcp://127.0.0.1:18786", &[])?;
+    Ok(Engine { address: "dask://127.0.0.1:18786".to_owned(), servers })
+}
+
+/// Dask whose parts know each other by one certificate.
+fn tls(python: &Path) -> Result<Engine> {
+    let folder = fresh("tls")?;
+    let place = |name: &str| folder.join(name).display().to_string();
+    let (certificate, key) = (place("certificate.pem"), place("key.pem"));
+    let mut command = Command::new("openssl");
+    command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]);
+    command.args(["-subj", "/CN=localhost", "-keyout", &key, "-out", &certificate]);
+    if !command.output()?.status.success() {
+        return Err("openssl could not make a certificate".into());
+    }
+    let options = [("ca-file", &certificate), ("cert", &certificate), ("key", &key)];
+    let options = options.map(|(name, file)| format!("--tls-{name}={file}"));
+    let servers = dask_servers(python, "dask-tls", "tls://127.0.0.1:18787", &options)?;
+    let files =
+        format!("tls_ca_file={certificate}&tls_client_cert={certificate}&tls_client_key={key}");
+    Ok(Engine { address: format!("tls://127.0.0.1:18787?{files}"), servers })
+}
+
+/// A scheduler at `address` and two workers.
+fn dask_servers(
+    python: &Path,
+    name: &str,
+    address: &str,
+    options: &[String],
+) -> Result<Vec<Server>> {
+    let folder = fresh(name)?;
     let mut command = beside(python, "dask");
-    command.args(["scheduler", "--host", "127.0.0.1", "--port", "18786", "--no-dashboard"]);
-    let scheduler = Server::start("dask-scheduler", command)?.says("Scheduler at:")?;
+    command.args(["scheduler", "--host", address, "--no-dashboard"]).args(options);
+    let scheduler = Server::start(&format!("{name}-scheduler"), command)?.says("Scheduler at:")?;
     let mut servers = Vec::new();
     for n in 0..2 {
         let mut command = beside(python, "dask");
-        command.args([
-            "worker",
-            &format!("tcp://{ADDRESS}"),
-            "--host",
-            "127.0.0.1",
-            "--no-dashboard",
-        ]);
+        command.args(["worker", address, "--host", "127.0.0.1", "--no-dashboard"]).args(options);
         command
             .args(["--nthreads", "1", "--death-timeout", "10", "--local-directory"])
             .arg(&folder);
-        servers.push(Server::start(&format!("dask-worker-{n}"), command)?.says("Registered to:")?);
+        let worker = Server::start(&format!("{name}-worker-{n}"), command)?;
+        servers.push(worker.says("Registered to:")?);
     }
     // Workers first: without a scheduler they would linger.
     servers.push(scheduler);
-    Ok(Engine { address: format!("dask://{ADDRESS}"), _servers: servers })
+    Ok(servers)
 }
 
 fn ipyparallel(python: &Path) -> Result<Engine> {
@@ -120,7 +158,7 @@ fn ipyparallel(python: &Path) -> Result<Engine> {
     }
     servers.push(controller);
     let address = format!("ipyparallel://{}", file("client").display());
-    Ok(Engine { address, _servers: servers })
+    Ok(Engine { address, servers })
 }
 
 fn ray(python: &Path) -> Result<Engine> {
@@ -130,13 +168,13 @@ fn ray(python: &Path) -> Result<Engine> {
     command.args(["--include-dashboard=false", "--disable-usage-stats"]);
     command.arg("--object-store-memory=300000000").arg(format!("--temp-dir={}", folder.display()));
     let head = Server::start("ray", command)?.says("Ray runtime started")?;
-    Ok(Engine { address: "ray://127.0.0.1:6399".to_owned(), _servers: vec![head] })
+    Ok(Engine { address: "ray://127.0.0.1:6399".to_owned(), servers: vec![head] })
 }
 
 /// Spark within the side process: a master and workers of its own would take a minute to start.
 fn spark(_: &Path) -> Result<Engine> {
     let options = "spark.driver.bindAddress=127.0.0.1&spark.driver.host=127.0.0.1";
-    Ok(Engine { address: format!("spark:local[2]?{options}"), _servers: Vec::new() })
+    Ok(Engine { address: format!("spark:local[2]?{options}"), servers: Vec::new() })
 }
 
 /// An MPI job of the side process, which starts its workers as it needs them.
@@ -150,5 +188,5 @@ fn mpi(python: &Path) -> Result<Engine> {
     fs::set_permissions(&script, PermissionsExt::from_mode(0o700))?;
     let options = format!("max_workers=2&python={}", script.display());
     let address = format!("python:mpi4py.futures:MPIPoolExecutor?{options}");
-    Ok(Engine { address, _servers: Vec::new() })
+    Ok(Engine { address, servers: Vec::new() })
 }

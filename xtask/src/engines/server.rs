@@ -29,6 +29,11 @@ impl Server {
         Ok(Self { child, log })
     }
 
+    /// The number of its group of processes.
+    pub(super) fn group(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the output contains `text`.
     pub(super) fn says(mut self, text: &str) -> Result<Self> {
         let end = Instant::now() + START_LIMIT;

@@ -9,21 +9,26 @@ import hashlib
 import os
 import platform
 import queue
+import re
+import socket
 import struct
 import sys
 import threading
 import traceback
+import urllib.parse
 import uuid
 
 HEAD = struct.Struct("<QBQ")
 SUBMIT, CANCEL, CLOSE, PUT, DROP = range(1, 6)
 READY, ANSWER, FAILED, BROKEN, N_JOBS = range(1, 6)
+LEAVE_LIMIT = 20.0  # seconds for an engine to stop what runs when the parent has gone
 MISSING = 4  # the status of an answer: the worker has not got what the batch refers to
 
 WORKER = "@WORKER@"
 WORKER_NAME = "_joblib_worker_" + hashlib.blake2b(WORKER.encode(), digest_size=8).hexdigest()
 
 
+ON_WORKER = '''
 def on_worker(name, source, function, *args):
     """Calls `function` of the module that `source` is, on a worker of the engine."""
     import sys
@@ -35,6 +40,11 @@ def on_worker(name, source, function, *args):
         exec(compile(source, name, "exec"), module.__dict__)
         module = sys.modules.setdefault(name, module)
     return getattr(module, function)(*args)
+'''
+exec(ON_WORKER)
+
+# The same for executors that cannot pickle what lies in no file: all that travels is text.
+ANYWHERE = "exec(definition, space) or space['on_worker'](*call)"
 
 
 class Unusable(Exception):
@@ -87,7 +97,10 @@ class Engine:
 
     def submit(self, calls):
         """One future for each of `calls`, which are the arguments of `on_worker`."""
-        return [self.executor.submit(on_worker, *call) for call in calls]
+        return [
+            self.executor.submit(eval, ANYWHERE, {"definition": ON_WORKER, "space": {}, "call": call})
+            for call in calls
+        ]
 
     def cancel(self, future):
         future.cancel()
@@ -108,6 +121,10 @@ class Engine:
         if self.kills:
             on_worker(*call)
 
+    def is_there(self):
+        """Whether the engine still answers; asked now and then."""
+        return True
+
     def close(self):
         self.executor.shutdown(wait=False, cancel_futures=True)
 
@@ -120,6 +137,16 @@ def number(text):
         return int(text)
     except ValueError:
         return text
+
+
+def listens(address):
+    """Whether somebody takes connections at `scheme://host:port`."""
+    place = urllib.parse.urlsplit(address)
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 class Dask(Engine):
@@ -142,6 +169,7 @@ class Dask(Engine):
         except (OSError, TimeoutError) as error:
             raise Unusable(f"no Dask scheduler answers at `{location}`: {error}") from None
         self.module = distributed
+        self.compare_versions(location)
         wait = float(options.get("wait_for_workers", 10))
         try:
             self.client.wait_for_workers(1, timeout=wait)
@@ -150,6 +178,22 @@ class Dask(Engine):
                 f"the Dask scheduler at `{location}` got no worker within {wait:g} s: start one "
                 "with `dask worker`"
             ) from None
+
+    def compare_versions(self, location):
+        """Client, scheduler and workers send each other what only the same version understands."""
+        versions = self.client.get_versions()
+        ours = version_of(versions["client"])
+        theirs = {"scheduler": versions["scheduler"], **versions["workers"]}
+        for place, version in theirs.items():
+            if version is not None and version_of(version) != ours:
+                raise Unusable(
+                    f"{sys.executable} has {ours}, but the Dask cluster at `{location}` "
+                    f"({place}) has {version_of(version)}: choose a Python with the same by "
+                    "JOBLIB_PYTHON"
+                )
+
+    def is_there(self):
+        return self.client.status == "running"
 
     def n_jobs(self):
         return sum(self.client.nthreads().values())
@@ -176,6 +220,12 @@ class Dask(Engine):
         return f"Dask {self.module.__version__}"
 
 
+def version_of(versions):
+    """Of what `get_versions` says about one process, that which has to be the same."""
+    python = ".".join(versions["host"]["python"].split(".")[:2])
+    return f"distributed {versions['packages']['distributed']} on Python {python}"
+
+
 class IPyParallel(Engine):
     # An engine reads no message while it runs a task, and a signal may strike whatever runs next.
     kills = False
@@ -197,6 +247,10 @@ class IPyParallel(Engine):
             raise Unusable(f"the controller of `{location}` has no engine: start `ipengine`") from None
         self.view = self.client.load_balanced_view()
         self.view.retries = int(options.get("retries", 3))
+        self.controller = self.client._config["registration"]
+
+    def is_there(self):
+        return listens(self.controller)
 
     def n_jobs(self):
         return len(self.client.ids)
@@ -222,8 +276,12 @@ class Ray(Engine):
             ray.init(address=address or "auto", logging_level="ERROR", log_to_driver=True)
         except Exception as error:
             raise Unusable(f"no Ray cluster is reachable at `{location}`: {error}") from None
+        self.address = f"ray://{location}" if ":" in location else None
         self.remote = ray.remote(on_worker).options(max_retries=int(options.get("retries", 3)))
         self.refs = {}
+
+    def is_there(self):
+        return self.address is None or listens(self.address)
 
     def n_jobs(self):
         return max(1, int(self.module.cluster_resources().get("CPU", 1)))
@@ -262,9 +320,12 @@ class Spark(Engine):
 
     def __init__(self, location, options):
         self.module = pyspark = needed("pyspark", "pyspark")
-        conf = pyspark.SparkConf().setMaster(location).setAppName("joblib")
+        failures = 1 + int(options.pop("retries", 3))
+        # A local master takes the number of failures from its name alone.
+        master = re.sub(r"^local\[([0-9]+|\*)\]$", rf"local[\1,{failures}]", location)
+        conf = pyspark.SparkConf().setMaster(master).setAppName("joblib")
         conf.set("spark.ui.enabled", "false").set("spark.scheduler.mode", "FAIR")
-        conf.set("spark.task.maxFailures", str(1 + int(options.pop("retries", 3))))
+        conf.set("spark.task.maxFailures", str(failures))
         for key, text in options.items():
             if key.startswith("spark."):
                 conf.set(key, text)
@@ -348,9 +409,9 @@ class Bridge:
         self.blobs = {}
         self.under_way = {}
         self.cancelled = set()
-        self.stopping = None
+        self.stopping = []
         threading.Thread(target=self.submit_all, daemon=True).start()
-        threading.Thread(target=self.watch_n_jobs, daemon=True).start()
+        threading.Thread(target=self.watch, daemon=True).start()
 
     def send(self, kind, id, payload=b""):
         with self.writing:
@@ -448,10 +509,11 @@ class Bridge:
             self.cancelled.update(ids)
             jobs = [self.under_way.pop(id, None) for id in ids]
         futures = [job.future for job in jobs if job is not None and job.future is not None]
-        # Not on this thread: an engine may take its time.
-        if futures:
-            self.stopping = threading.Thread(target=self.stop, args=(call, futures), daemon=True)
-            self.stopping.start()
+        # Not on this thread: an engine may take its time. Also without futures: a batch may run
+        # whose future is only being made.
+        thread = threading.Thread(target=self.stop, args=(call, futures), daemon=True)
+        thread.start()
+        self.stopping = [old for old in self.stopping if old.is_alive()] + [thread]
 
     def stop(self, call, futures):
         """Cancels what waits in the engine, and kills what runs."""
@@ -462,10 +524,26 @@ class Bridge:
         except Exception as error:
             print(f"joblib: the engine could not cancel a call: {error}", file=sys.stderr)
 
-    def watch_n_jobs(self):
+    def stop_all(self):
+        """Nobody takes answers any more."""
+        for thread in self.stopping:
+            thread.join()
+        with self.lock:
+            jobs = list(self.under_way.values())
+            self.cancelled.update(job.id for job in jobs)
+        if jobs:
+            self.stop(2**64 - 1, [job.future for job in jobs if job.future is not None])
+
+    def watch(self):
+        """Looks now and then whether the engine is there, and how many workers it has."""
         known = None
+        missed = 0
         pause = threading.Event()
         while True:
+            missed = 0 if self.engine.is_there() else missed + 1
+            if missed == 3:
+                self.send(BROKEN, 0, f"{self.engine.about()} does not answer any more".encode())
+                os._exit(1)
             try:
                 workers = self.engine.n_jobs()
             except Exception:
@@ -512,9 +590,8 @@ def main():
         os._exit(1)
     try:
         bridge.read_all(source)
-        threading.Timer(5.0, os._exit, [0]).start()
-        if bridge.stopping is not None:
-            bridge.stopping.join()
+        threading.Timer(LEAVE_LIMIT, os._exit, [0]).start()
+        bridge.stop_all()
         engine.close()
     except BaseException:
         traceback.print_exc()

@@ -17,6 +17,7 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -35,7 +36,10 @@ ANSWER = struct.Struct("<BiIQIQII")  # status, return code, pid, since, 1 + task
 RECORD = struct.Struct("<IHHQ")  # task, kind, files, bytes that follow
 PLACES = 2
 PLACE = struct.Struct("<QQ")  # id, and descriptor, inode and serial number in one
+LOOK = 1.0  # seconds after which to see whether somebody still waits for the answer
 KEPT = 30.0  # seconds that a blob stays which nobody uses
+
+ALL = 2**64 - 1  # the number of no call
 
 DONE, DIED, TIMED_OUT, NO_START, MISSING = range(5)
 
@@ -189,14 +193,23 @@ def watch_blobs():
 
 
 def kill(client, call):
-    """Kills what runs for that call; its batches end at once."""
-    call = (client, call)
+    """Kills what runs for that call, or for `ALL` of that client; its batches end at once."""
     with lock:  # held, so that no victim becomes another call's worker meanwhile
-        killed.append(call)
+        killed.append((client, call))
         for child in running:
-            if child.call == call:
+            if child.call[0] == client and call in (ALL, child.call[1]):
                 child.killed = True
                 child.process.kill()
+
+
+def is_wanted():
+    """False if the engine is known to drop the answer, because whoever asked has gone."""
+    dask = sys.modules.get("distributed.worker")
+    key = getattr(dask.thread_state, "key", None) if dask else None
+    if key is None:
+        return True
+    task = dask.thread_state.execution_state["worker"].state.tasks.get(key)
+    return task is not None and task.state != "cancelled"
 
 
 def take(build, program, call):
@@ -218,7 +231,7 @@ def take(build, program, call):
 def use(child, call):
     child.call = call
     running.add(child)
-    if call in killed:  # before there was anything to kill
+    if call in killed or (call[0], ALL) in killed:  # before there was anything to kill
         child.killed = True
         child.process.kill()
 
@@ -335,7 +348,7 @@ class Child:
             for piece in pieces:
                 self.socket.sendall(piece)
             while not answers.endswith(end):
-                if limit and not self.readable(limit, begin):
+                if not self.readable(limit, begin):
                     self.process.kill()
                     return TIMED_OUT, answers
                 more = self.socket.recv(1 << 20)
@@ -350,12 +363,19 @@ class Child:
     def readable(self, limit, begin):
         """Waits for bytes; false when one task takes longer than `limit`."""
         while True:
-            batch, _, since, *_ = WORDS.unpack(os.pread(self.page, WORDS.size, 0))
-            since = since if batch == self.batch else begin
-            left = limit - (time.monotonic_ns() - since)
-            if left <= 0:
-                return False
-            if select.select([self.socket], [], [], left / 1e9)[0]:
+            pause = LOOK
+            if limit:
+                batch, _, since, *_ = WORDS.unpack(os.pread(self.page, WORDS.size, 0))
+                since = since if batch == self.batch else begin
+                left = limit - (time.monotonic_ns() - since)
+                if left <= 0:
+                    return False
+                pause = min(pause, left / 1e9)
+            if select.select([self.socket], [], [], pause)[0]:
+                return True
+            if not is_wanted():
+                self.killed = True
+                self.process.kill()
                 return True
 
     def answer(self, status, answers):
