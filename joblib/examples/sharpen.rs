@@ -17,7 +17,7 @@ use joblib::compress::{DecodeOptions, Registry};
 use joblib::prelude::*;
 use ndarray::Array2;
 
-const POSTERS: usize = 96;
+const POSTERS: usize = 64;
 const SIZE: usize = 160;
 
 /// A poster of digits, each pixel of 8 by 8 four wide, and with noise that depends on `seed`.
@@ -29,18 +29,18 @@ fn poster(digits: &[Vec<f32>], seed: usize) -> Array2<f32> {
     })
 }
 
-/// The median of the 5 × 5 pixels around each, and the difference to the mean twice on top.
+/// The median of the 7 × 7 pixels around each, and the difference to the mean twice on top.
 fn sharpen(image: &Array2<f32>) -> Array2<f32> {
     let (height, width) = image.dim();
     let around = |y: usize, x: usize| {
-        let rows = y.saturating_sub(2)..(y + 3).min(height);
+        let rows = y.saturating_sub(3)..(y + 4).min(height);
         rows.flat_map(move |row| {
-            (x.saturating_sub(2)..(x + 3).min(width)).map(move |column| image[(row, column)])
+            (x.saturating_sub(3)..(x + 4).min(width)).map(move |column| image[(row, column)])
         })
     };
     Array2::from_shape_fn(image.dim(), |(y, x)| {
         // No vector: threads that allocate for each pixel wait for each other.
-        let mut room = [0.0; 25];
+        let mut room = [0.0; 49];
         let pixels = &mut room[..around(y, x).count()];
         pixels.iter_mut().zip(around(y, x)).for_each(|(place, pixel)| *place = pixel);
         let mean = pixels.iter().sum::<f32>() / pixels.len() as f32;

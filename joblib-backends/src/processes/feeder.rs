@@ -95,6 +95,9 @@ impl Feeder {
                 Next::Run(job) => self.send(job),
                 Next::Wait => {
                     self.put_aside();
+                    if self.session.is_none() {
+                        self.idle.settle_down();
+                    }
                     break;
                 }
                 Next::Leave => {

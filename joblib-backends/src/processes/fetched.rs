@@ -35,8 +35,12 @@ impl<'f> Fetched<'f> {
     /// Gives those files back to the worker that nobody has mapped any more. The others are the
     /// caller's for good: their contents must not change.
     pub(super) fn give_back(self, page: &Page) {
+        let maps = self.maps.into_inner();
+        if maps.is_empty() {
+            return;
+        }
         let (mut used, mut unused) = (Vec::new(), Vec::new());
-        for (sending, index, mut map) in self.maps.into_inner() {
+        for (sending, index, mut map) in maps {
             if map.is_unused() {
                 unused.push(sending);
             } else {

@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 use super::session::Session;
 use crate::options::Lifetime;
 
-/// Shorter than it takes to find out more.
-const JUST_NOW: Duration = Duration::from_micros(10);
-
 /// The idle workers of one kind.
 #[derive(Default)]
 pub(super) struct Idle(Mutex<Vec<Resting>>);
 
 struct Resting {
-    since: Instant,
+    /// `None` while its feeder may want it back at once.
+    since: Option<Instant>,
     session: Box<Session>,
 }
 
@@ -35,10 +33,19 @@ impl Idle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves a worker with nothing under way to whoever needs one.
-    pub(super) fn put(&self, mut session: Box<Session>) {
-        session.rest();
-        self.lock().push(Resting { since: Instant::now(), session });
+    /// Leaves a worker with nothing under way to whoever needs one. Often that is who had it, at once:
+    /// so nothing else is done, before [`settle_down`](Self::settle_down).
+    pub(super) fn put(&self, session: Box<Session>) {
+        self.lock().push(Resting { since: None, session });
+    }
+
+    /// There is no work for those that were put here last.
+    pub(super) fn settle_down(&self) {
+        let mut all = self.lock();
+        for Resting { since, session } in all.iter_mut().filter(|one| one.since.is_none()) {
+            session.rest();
+            *since = Some(Instant::now());
+        }
     }
 
     /// The living worker that has rested least, so that those too many rest until their time is over.
@@ -46,7 +53,7 @@ impl Idle {
         loop {
             let Resting { since, session } = self.lock().pop()?;
             // One that has just answered is not asked.
-            if since.elapsed() < JUST_NOW || session.lives() {
+            if since.is_none() || session.lives() {
                 return Some(session);
             }
         }
@@ -55,12 +62,14 @@ impl Idle {
     /// After how long the next one will have rested for `limit`.
     pub(super) fn next_end(&self, limit: Option<Duration>) -> Option<Duration> {
         let since = self.lock().first()?.since;
-        limit.map(|limit| limit.saturating_sub(since.elapsed()))
+        let rested = since.map_or(Duration::ZERO, |since| since.elapsed());
+        limit.map(|limit| limit.saturating_sub(rested))
     }
 
     /// Ends those that have rested for `limit`.
     pub(super) fn end_after(&self, limit: Duration) {
-        let old = self.lock().extract_if(.., |one| one.since.elapsed() >= limit).collect();
+        let rested = |one: &mut Resting| one.since.is_some_and(|since| since.elapsed() >= limit);
+        let old = self.lock().extract_if(.., rested).collect();
         end(old);
     }
 
@@ -97,7 +106,7 @@ mod tests {
         let id = last.id();
         idle.put(dead);
         idle.put(last);
-        std::thread::sleep(2 * JUST_NOW);
+        idle.settle_down();
         assert_eq!(idle.take().unwrap().id(), id);
         assert!(idle.take().unwrap().lives());
         assert!(idle.take().is_none());
@@ -108,6 +117,8 @@ mod tests {
         let idle = Idle::default();
         assert_eq!(idle.next_end(Some(Duration::ZERO)), None);
         idle.put(session("exec cat"));
+        idle.end_after(Duration::ZERO);
+        idle.settle_down();
         idle.end_after(Duration::from_secs(3600));
         assert_eq!(idle.next_end(None), None);
         assert!(idle.next_end(Some(Duration::from_secs(3600))).unwrap() > Duration::from_secs(1));

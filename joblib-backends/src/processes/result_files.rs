@@ -36,6 +36,8 @@ pub(crate) struct ResultFiles {
     free: Vec<ResultFile>,
     /// How many were sent, with those of this result.
     sendings: u64,
+    /// Whether there is anything in it.
+    in_use: bool,
 }
 
 #[derive(Debug)]
@@ -59,6 +61,9 @@ pub(super) fn from_number(number: u64) -> (u64, usize) {
 impl ResultFiles {
     /// Looks which of the files that were sent the parent has given back.
     pub(super) fn take_back(&mut self, page: &Page) {
+        if !self.in_use {
+            return;
+        }
         for place in &mut self.sent {
             if let Some(file) = place.take_if(|file| page.is_back(file.sending)) {
                 self.free.push(file);
@@ -90,6 +95,7 @@ impl ResultFiles {
             None => sys::keep_size(&file)?,
         }
         self.sendings += 1;
+        self.in_use = true;
         let number = to_number(self.sendings, self.new.len());
         self.new.push(ResultFile { file, len: whole.unwrap_or(len), sending: self.sendings });
         Ok(number)
@@ -123,13 +129,14 @@ impl ResultFiles {
 
     /// Whether there is memory that could be let go.
     pub(super) fn has_work(&self) -> bool {
-        !self.free.is_empty() || self.sent.iter().any(Option::is_some)
+        self.in_use && (!self.free.is_empty() || self.sent.iter().any(Option::is_some))
     }
 
     /// Lets all of them go. The parent keeps what it still needs.
     pub(super) fn forget(&mut self) {
         self.free.clear();
         self.sent = Default::default();
+        self.in_use = false;
     }
 }
 
