@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 use super::session::Session;
 use crate::options::Lifetime;
 
+/// Who has worked so short a time ago is taken to be alive: to ask the system for each small batch costs
+/// more than to find out by sending one.
+const JUST_NOW: Duration = Duration::from_millis(1);
+
 /// The idle workers of one kind.
 #[derive(Default)]
 pub(super) struct Idle(Mutex<Vec<Resting>>);
@@ -52,8 +56,7 @@ impl Idle {
     pub(super) fn take(&self) -> Option<Box<Session>> {
         loop {
             let Resting { since, session } = self.lock().pop()?;
-            // One that has just answered is not asked.
-            if since.is_none() || session.lives() {
+            if since.is_none_or(|since| since.elapsed() < JUST_NOW) || session.lives() {
                 return Some(session);
             }
         }
@@ -107,6 +110,7 @@ mod tests {
         idle.put(dead);
         idle.put(last);
         idle.settle_down();
+        std::thread::sleep(2 * JUST_NOW);
         assert_eq!(idle.take().unwrap().id(), id);
         assert!(idle.take().unwrap().lives());
         assert!(idle.take().is_none());
