@@ -28,16 +28,18 @@ fn side_processes() -> Vec<u32> {
         .collect()
 }
 
-/// Says that it has begun, by a file with its process id, and never ends by itself.
+/// Says that it has begun, by a file with its process id, and goes on for as long as the file is there:
+/// not every engine stops what runs.
 fn begin_and_wait(_: u64, input: &mut Payload<'_>, _: &mut Frame) -> Result<(), Failure> {
     let file: PathBuf = input.read()?;
     // A file is there at once with its content.
     let new = file.with_extension("new");
     fs::write(&new, std::process::id().to_string()).unwrap();
-    fs::rename(new, file).unwrap();
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
+    fs::rename(new, &file).unwrap();
+    while file.exists() {
+        std::thread::sleep(Duration::from_millis(100));
     }
+    Ok(())
 }
 
 fn wait_for(file: &Path) {
