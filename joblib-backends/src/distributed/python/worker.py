@@ -59,7 +59,7 @@ def run(client, cores, executable, identity, job, program=None, shared=(), alive
     refers to, pairs of an id and where the bytes come from; `alive` are the ids that later batches
     may refer to.
     """
-    job = memoryview(job)
+    job = memoryview(bytes_of(job))
     function, fingerprint, limit, call, end_len = JOB.unpack_from(job)
     batch = job[JOB.size :]
     end = bytes(batch[len(batch) - end_len :])
@@ -222,7 +222,7 @@ def take(build, program, call):
                 use(child, call)
                 return child
             child.close()
-    child = Child(build, shipped(program) if program is not None else build[0])
+    child = Child(build, shipped(bytes_of(program)) if program is not None else build[0])
     with lock:
         use(child, call)
     return child
