@@ -60,7 +60,7 @@ macro_rules! codecs {
 fn scenarios(quick: bool) -> Vec<Scenario> {
     let scenario = |(codec, name, sides): (&str, &str, &[Side])| {
         let size = match codec {
-            "lzma" | "xz" => 16_000_000,
+            "lzma" | "xz" => 4_000_000,
             "bz2" => 20_000_000,
             "zlib" | "gzip" => 50_000_000,
             _ => 200_000_000,
