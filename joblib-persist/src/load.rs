@@ -186,8 +186,10 @@ impl LoadOptions {
     ///
     /// What is written is compared with the file's checksums on its way. It lies in files without a
     /// name, which the system removes when nobody has an array in them, however the program ends.
-    /// Not for [`MmapMode::ReadWrite`], whose changes would reach no file, and for other types
-    /// of elements than Rust has: those are read into memory as before.
+    /// It takes room on the disk, which [`memory_limit`](Self::memory_limit) does not count. Read into
+    /// memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, those
+    /// with elements of a type that Rust does not have, and those in files of their own, as joblib
+    /// before 0.10 kept them.
     ///
     /// ```
     /// use joblib_persist::{DumpOptions, LoadOptions, MappedArray, MmapMode};

@@ -51,10 +51,10 @@ impl Unpacker {
             return Err(Error::reading("an array", std::io::ErrorKind::UnexpectedEof.into()));
         }
         let mut current = self.current.borrow_mut();
-        if current.as_ref().is_none_or(|file| file.room < byte_len as u64) {
-            *current = Some(Unpacked::new(&self.folder, self.mode, byte_len as u64)?);
-        }
-        let Some(file) = current.as_mut() else { return Err(Error::damaged("no file")) };
+        let file = match &mut *current {
+            Some(file) if file.room >= byte_len as u64 => file,
+            full => full.insert(Unpacked::new(&self.folder, self.mode, byte_len as u64)?),
+        };
         let offset = file.put(byte_len, elements)?;
         Ok((Arc::clone(&file.map), Place { offset, has_checksum: false }))
     }

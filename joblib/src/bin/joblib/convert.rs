@@ -80,8 +80,8 @@ fn format_of(path: &Path) -> Result<FileFormat> {
     })
 }
 
-/// Loads the value and writes it. Arrays are never in memory, if Rust has their type: they go from the
-/// map of one file to the other. What cannot be mapped where it is lies beside the new file meanwhile.
+/// Loads the value and writes it. Arrays go from the map of one file to the other, if Rust has their type;
+/// what cannot be mapped where it is lies beside the new file meanwhile.
 fn rewrite(arguments: &Arguments, format: FileFormat) -> Result<()> {
     let (from, to) = (&arguments.from, &arguments.to);
     let threads = usize::from(arguments.threads);
