@@ -161,7 +161,8 @@ impl LoadOptions {
     /// Has the fields of type [`MappedArray`](crate::MappedArray) mapped by [`load`](Self::load)
     /// instead of read; read its documentation for what that asks of you.
     ///
-    /// All other fields are read into memory. If nothing can be mapped (the file is compressed,
+    /// All other fields are read into memory; a [`Value`](crate::value::Value) has all its arrays
+    /// mapped, those of elements that Rust has no type for included. If nothing can be mapped (the file is compressed,
     /// the type has no such field, the arrays are small, the feature `mmap` is off) all is, with a
     /// warning through the `log` crate.
     #[must_use]
@@ -187,9 +188,9 @@ impl LoadOptions {
     /// What is written is compared with the file's checksums on its way. It lies in files without a
     /// name, which the system removes when nobody has an array in them, however the program ends.
     /// It takes room on the disk, which [`memory_limit`](Self::memory_limit) does not count. Read into
-    /// memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, those
-    /// with elements of a type that Rust does not have, and those in files of their own, as joblib
-    /// before 0.10 kept them.
+    /// memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, and
+    /// those of a plain `pickle.dump` in protocol 0 to 2, which has them as text. Elements that Rust
+    /// has no type for are mapped as part of a [`Value`](crate::value::Value).
     ///
     /// ```
     /// use joblib_persist::{DumpOptions, LoadOptions, MappedArray, MmapMode};
@@ -361,7 +362,7 @@ impl LoadOptions {
         if is_mapping && pickle.unaligned > 0 {
             self.warn_of("has arrays that are not aligned (joblib before 1.2 wrote it)", path);
         } else if pickle.mapped == 0 {
-            self.warn_of("has no array of 1 KiB or more that can be mapped", path);
+            self.warn_of("has no array of 1 KiB or more that a `MappedArray` could map", path);
         }
         pickle.value.into_typed()
     }

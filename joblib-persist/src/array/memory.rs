@@ -75,7 +75,7 @@ fn too_long(bytes: usize, available: u64) -> Error {
 }
 
 #[cold]
-fn no_bools() -> Error {
+pub(crate) fn no_bools() -> Error {
     Error::damaged("an array of bool holds bytes other than 0 and 1")
 }
 

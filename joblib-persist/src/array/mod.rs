@@ -54,7 +54,7 @@ pub use origin::Origin;
 
 pub(crate) use destination::Destination;
 pub(crate) use gather::Gathered;
-pub(crate) use memory::{Elements, read, read_bytes};
+pub(crate) use memory::{Elements, no_bools, read, read_bytes};
 pub(crate) use parts::bytes_of;
 pub(crate) use refuse::refuse;
 

@@ -202,7 +202,7 @@ impl<S: Source> PartReader<'_, S> {
             return Ok(None);
         }
         let (map, place) = self.decoder.begin_mapped(tag, description)?;
-        let bytes = MappedBytes::new(map, place, description.byte_len()?, description.dtype);
+        let bytes = MappedBytes::new(map, place, description.byte_len()?, Some(description.dtype));
         let bytes = bytes.ok_or_else(|| Error::damaged("an array that cannot be mapped"))?;
         Ok(Some(Data::Mapped(Arc::new(bytes))))
     }

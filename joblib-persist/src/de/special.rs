@@ -1,16 +1,22 @@
 //! The parts of a value that serde has no word for.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::decoder::unexpected;
 use super::parts::PartReader;
 use super::source::Source;
-use crate::array::Order;
+use crate::array::{Order, no_bools};
 use crate::error::{Error, Result, Segment};
+use crate::format::Container;
 use crate::format::parts::{self, Special};
 use crate::format::tag;
+use crate::mapped::MappedBytes;
 use crate::pickle;
-use crate::value::{ArrayItem, Data, Global, Item, Making, Node, ObjectItem, data_from_bytes};
+use crate::value::{
+    ArrayItem, Data, ElementType, Global, Item, Making, Node, ObjectItem, data_from_bytes,
+};
 
 impl<S: Source> PartReader<'_, S> {
     pub(super) fn special(&mut self, special: Special) -> Result<Node> {
@@ -29,7 +35,7 @@ impl<S: Source> PartReader<'_, S> {
             }
             Special::ByteArray => {
                 let bytes = self.bytes()?;
-                Ok(self.add(Item::ByteArray(bytes)))
+                Ok(self.add(Item::ByteArray(bytes.into())))
             }
             Special::Set => {
                 let nodes = self.entries(tag::SEQ, 1)?;
@@ -59,8 +65,8 @@ impl<S: Source> PartReader<'_, S> {
         let node = self.item()?;
         match self.builder.arena.item_mut(node) {
             // What stays behind is empty.
-            Some(Item::Bytes(bytes)) => Ok(std::mem::take(bytes)),
-            _ => Err(Error::damaged("a part of a value without its bytes")),
+            Some(Item::Bytes(bytes)) => Ok(std::mem::take(bytes).into()),
+            _ => Err(no_bytes()),
         }
     }
 
@@ -103,7 +109,7 @@ impl<S: Source> PartReader<'_, S> {
     fn special_array(&mut self) -> Result<Node> {
         let (mut class, mut order) = (Node::NONE, Order::C);
         let (mut element_type, mut shape) = (None, Vec::new());
-        let (mut bytes, mut objects) = (None, None);
+        let (mut elements, mut objects) = (None, None);
         self.for_each_key(|reader, key| {
             match key {
                 parts::CLASS => class = reader.item()?,
@@ -113,7 +119,7 @@ impl<S: Source> PartReader<'_, S> {
                     let name = String::deserialize(&mut *reader.decoder)?;
                     order = parts::order_of(&name).ok_or_else(|| unknown(&name))?;
                 }
-                parts::ELEMENTS => bytes = Some(reader.bytes()?),
+                parts::ELEMENTS => elements = Some(reader.elements(element_type.as_deref())?),
                 parts::OBJECTS => objects = Some(reader.entries(tag::SEQ, 1)?),
                 _ => return Err(unknown(key)),
             }
@@ -122,12 +128,12 @@ impl<S: Source> PartReader<'_, S> {
         let incomplete = || Error::damaged("an array without its type or its elements");
         let element_type = element_type.ok_or_else(incomplete)?;
         let byte_len = pickle::array_byte_len(&element_type, &shape)?;
-        let data = match (bytes, objects) {
-            (Some(bytes), None) if bytes.len() == byte_len && !element_type.has_objects() => {
-                data_from_bytes(&element_type, bytes.into()).ok_or_else(|| {
-                    Error::damaged("an array of bool holds bytes other than 0 and 1")
-                })?
-            }
+        let fits = |data: &Data| data.bytes().is_some_and(|bytes| bytes.len() == byte_len);
+        let data = match (elements, objects) {
+            (Some(data), None) if fits(&data) && !element_type.has_objects() => match data {
+                Data::Raw(bytes) => data_from_bytes(&element_type, bytes).ok_or_else(no_bools)?,
+                data => data,
+            },
             (None, Some(objects))
                 if objects.len() == shape.iter().product::<usize>()
                     && element_type.has_objects() =>
@@ -140,6 +146,24 @@ impl<S: Source> PartReader<'_, S> {
         let shape = shape.into();
         let array = ArrayItem { class, element_type, shape, order, data };
         Ok(self.add(Item::Array(Box::new(array))))
+    }
+
+    /// The elements of an array: mapped, if they can be, or bytes.
+    fn elements(&mut self, element_type: Option<&ElementType>) -> Result<Data> {
+        let tag = self.decoder.peek()?;
+        let element_type = element_type.filter(|_| tag == tag::ARRAY || tag == tag::CARRIED);
+        let Some(element_type) = element_type.filter(|_| self.decoder.source.is_mapped()) else {
+            return Ok(Data::Raw(self.bytes()?.into()));
+        };
+        self.decoder.at += 1;
+        let description = self.decoder.description()?;
+        if description.container != Container::Bytes {
+            return Err(no_bytes());
+        }
+        let (map, place) = self.decoder.begin_mapped(tag, &description)?;
+        let dtype = element_type.native_dtype();
+        let bytes = MappedBytes::new(map, place, description.byte_len()?, dtype);
+        bytes.map(|bytes| Data::Mapped(Arc::new(bytes))).ok_or_else(no_bools)
     }
 
     fn shape(&mut self) -> Result<Vec<usize>> {
@@ -171,6 +195,11 @@ impl<S: Source> PartReader<'_, S> {
         let object = ObjectItem { making, callable, arguments, keywords, items, entries, state };
         Ok(self.add(Item::Object(Box::new(object))))
     }
+}
+
+#[cold]
+fn no_bytes() -> Error {
+    Error::damaged("a part of a value without its bytes")
 }
 
 #[cold]

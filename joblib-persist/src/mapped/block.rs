@@ -9,7 +9,7 @@ use ndarray::{ArrayView, ArrayViewMut, Dimension, ShapeBuilder};
 
 use super::offer::Offer;
 use super::{CHECKSUM_LEN, Map, MmapMode, Place};
-use crate::array::{Element, Order};
+use crate::array::{Element, Order, no_bools};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::checksum::{self, BlockChecksum};
 
@@ -62,7 +62,7 @@ impl<E: Element, D: Dimension> MappedBlock<E, D> {
         if E::DTYPE.accepts(&[2]) || E::DTYPE.accepts(self.bytes()) {
             return Ok(());
         }
-        Err(Error::damaged("an array of bool holds bytes other than 0 and 1"))
+        Err(no_bools())
     }
 
     fn pointer(&self) -> *const u8 {

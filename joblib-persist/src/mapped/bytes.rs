@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{Map, Place};
 use crate::array::{DType, Element};
 
-/// A piece of a mapped file: valid elements of one type, aligned.
+/// A piece of a mapped file: valid elements of one type, aligned; or bytes, if no Rust type has
+/// such elements.
 ///
 /// Invariants: the piece lies within the map, is aligned for `dtype` and holds elements that it
 /// accepts; nobody else has any of its bytes if the map may be written to, because it was lent.
@@ -18,20 +19,32 @@ pub(crate) struct MappedBytes {
     len: usize,
     /// Behind the elements, as in a file of ours; it was lent as well.
     has_checksum: bool,
-    dtype: DType,
+    dtype: Option<DType>,
 }
 
 impl MappedBytes {
     /// The piece, unless it lies outside of the map, is not aligned or holds no such elements.
-    pub(crate) fn new(map: Arc<Map>, place: Place, len: usize, dtype: DType) -> Option<Self> {
+    pub(crate) fn new(
+        map: Arc<Map>,
+        place: Place,
+        len: usize,
+        dtype: Option<DType>,
+    ) -> Option<Self> {
         let Place { offset, has_checksum } = place;
         let offset = map.lend(offset, place.with_checksum(len)).ok()?;
         let bytes = MappedBytes { map, offset, len, has_checksum, dtype };
+        let Some(dtype) = dtype else { return Some(bytes) };
         let is_aligned = bytes.bytes().as_ptr().addr().is_multiple_of(dtype.alignment());
         (is_aligned && dtype.accepts(bytes.bytes())).then_some(bytes)
     }
 
-    pub(crate) fn dtype(&self) -> DType {
+    /// The same piece as elements of another type, if they can be, and if the map lends a byte more
+    /// than once.
+    pub(crate) fn again(&self, dtype: Option<DType>) -> Option<Self> {
+        MappedBytes::new(Arc::clone(&self.map), self.place(), self.len, dtype)
+    }
+
+    pub(crate) fn dtype(&self) -> Option<DType> {
         self.dtype
     }
 
@@ -43,7 +56,7 @@ impl MappedBytes {
 
     /// The elements, if they are of that type.
     pub(crate) fn elements<E: Element>(&self) -> Option<&[E]> {
-        if E::DTYPE != self.dtype {
+        if self.dtype != Some(E::DTYPE) {
             return None;
         }
         let bytes = self.bytes();

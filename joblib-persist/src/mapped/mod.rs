@@ -19,6 +19,11 @@ mod segment;
 #[cfg(feature = "mmap")]
 mod unpacked;
 
+use std::sync::Arc;
+
+use crate::array::{DType, Elements};
+use crate::error::Result;
+
 pub use array::MappedArray;
 pub(crate) use bytes::MappedBytes;
 #[cfg(feature = "mmap")]
@@ -52,6 +57,20 @@ impl Place {
     pub(crate) fn with_checksum(self, byte_len: usize) -> usize {
         byte_len.saturating_add(if self.has_checksum { CHECKSUM_LEN } else { 0 })
     }
+}
+
+/// What has fewer bytes is not worth a map.
+pub(crate) const MAP_MIN: usize = 1024;
+
+/// Puts elements into a file, and maps them there, if someone takes them and they are worth it.
+pub(crate) fn unpack(
+    unpacker: Option<&Unpacker>,
+    dtype: Option<DType>,
+    byte_len: usize,
+    elements: &mut dyn Elements,
+) -> Result<Option<Arc<MappedBytes>>> {
+    let Some(unpacker) = unpacker.filter(|_| byte_len >= MAP_MIN) else { return Ok(None) };
+    unpacker.put_as(dtype, byte_len, elements).map(|bytes| Some(Arc::new(bytes)))
 }
 
 /// The bytes of a checksum behind a block.

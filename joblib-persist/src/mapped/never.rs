@@ -43,7 +43,12 @@ impl Unpacker {
         match *self {}
     }
 
-    pub(crate) fn put_as(&self, _: DType, _: usize, _: &mut dyn Elements) -> Result<MappedBytes> {
+    pub(crate) fn put_as(
+        &self,
+        _: Option<DType>,
+        _: usize,
+        _: &mut dyn Elements,
+    ) -> Result<MappedBytes> {
         match *self {}
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Map, MappedBytes, MmapMode, Place};
-use crate::array::{DType, Elements};
+use crate::array::{DType, Elements, no_bools};
 use crate::error::{Error, Result};
 use crate::file::nameless;
 
@@ -59,16 +59,15 @@ impl Unpacker {
         Ok((Arc::clone(&file.map), Place { offset, has_checksum: false }))
     }
 
-    /// As [`put`](Self::put), for elements whose type is known at run time only.
+    /// As [`put`](Self::put), for elements whose type, if Rust has it, is known at run time only.
     pub(crate) fn put_as(
         &self,
-        dtype: DType,
+        dtype: Option<DType>,
         byte_len: usize,
         elements: &mut dyn Elements,
     ) -> Result<MappedBytes> {
         let (map, place) = self.put(byte_len, elements)?;
-        MappedBytes::new(map, place, byte_len, dtype)
-            .ok_or_else(|| Error::damaged("an array of bool holds bytes other than 0 and 1"))
+        MappedBytes::new(map, place, byte_len, dtype).ok_or_else(no_bools)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::header::Header;
-use crate::array::{DType, Elements};
+use crate::array::Elements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame_source::Input;
-use crate::mapped::{self, MappedBytes};
-use crate::pickle::{self, MAP_MIN, Pickle, Place, array_byte_len};
-use crate::value::{Arena, ArrayItem, Data, Item, Kind, Node, Value, read_native};
+use crate::mapped::{self, MAP_MIN, MappedBytes, unpack};
+use crate::pickle::{self, Pickle, Place, array_byte_len};
+use crate::value::{Arena, ArrayItem, Data, Item, Kind, Node, Value, read_data};
 
 /// Reads one array, and not a byte that is not its own if `exact`.
 pub(crate) fn read(input: &mut dyn Input, exact: bool, place: Place<'_>) -> Result<Pickle> {
@@ -20,21 +20,22 @@ pub(crate) fn read(input: &mut dyn Input, exact: bool, place: Place<'_>) -> Resu
     let (mut mapped, mut unaligned) = (0, 0);
     let data = match mapped_data(&header, byte_len, offset, &place) {
         Some(Some(data)) => {
-            mapped = 1;
+            mapped = u32::from(header.element_type.native_dtype().is_some());
             input.skip(byte_len as u64).map_err(ended)?;
             data
         }
         not_aligned => {
             unaligned += u32::from(not_aligned.is_some());
-            match place.unpacker.zip(dtype_to_map(&header, byte_len)) {
-                Some((unpacker, dtype)) => {
-                    mapped = 1;
-                    let bytes = unpacker.put_as(dtype, byte_len, &mut Behind(input))?;
-                    Data::Mapped(Arc::new(bytes))
+            let (element_type, mut elements) = (&header.element_type, Behind(input));
+            let dtype = element_type.native_dtype();
+            match unpack(place.unpacker, dtype, byte_len, &mut elements)? {
+                Some(bytes) => {
+                    mapped = u32::from(dtype.is_some());
+                    Data::Mapped(bytes)
                 }
                 None => {
                     check_limit(byte_len as u64, place.memory_limit)?;
-                    read_data(&header, byte_len, input)?
+                    read_data(element_type, byte_len, &mut elements)?
                 }
             }
         }
@@ -60,28 +61,11 @@ fn mapped_data(
     offset: u64,
     place: &Place<'_>,
 ) -> Option<Option<Data>> {
-    let map = place.map.as_ref()?;
-    let dtype = dtype_to_map(header, byte_len)?;
+    let map = place.map.as_ref().filter(|_| byte_len >= MAP_MIN)?;
     let at = mapped::Place { offset, has_checksum: false };
+    let dtype = header.element_type.native_dtype();
     let bytes = MappedBytes::new(Arc::clone(map), at, byte_len, dtype);
     Some(bytes.map(|bytes| Data::Mapped(Arc::new(bytes))))
-}
-
-/// What the elements are, if they are worth a map and lie in a file as in memory.
-fn dtype_to_map(header: &Header, byte_len: usize) -> Option<DType> {
-    let dtype = header.element_type.dtype().filter(|_| header.element_type.is_native());
-    dtype.filter(|_| byte_len >= MAP_MIN)
-}
-
-/// Reads the elements, which are no objects.
-pub(crate) fn read_data(header: &Header, byte_len: usize, input: &mut dyn Input) -> Result<Data> {
-    let element_type = &header.element_type;
-    let dtype = element_type.dtype().filter(|_| element_type.is_native());
-    let data = read_native(dtype.unwrap_or(DType::U8), byte_len, &mut Behind(input))?;
-    Ok(match dtype {
-        Some(_) => Data::Native(data),
-        None => Data::Raw(data.into_bytes()),
-    })
 }
 
 /// Python objects: a pickle of the whole array.
@@ -103,7 +87,7 @@ fn check_limit(bytes: u64, limit: Option<u64>) -> Result<()> {
 }
 
 /// The bytes behind a header.
-struct Behind<'r>(&'r mut dyn Input);
+pub(crate) struct Behind<'r>(pub(crate) &'r mut dyn Input);
 
 impl Elements for Behind<'_> {
     fn available(&self) -> Option<u64> {

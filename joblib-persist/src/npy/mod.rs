@@ -16,7 +16,7 @@ mod literal;
 
 #[cfg(feature = "npz")]
 pub(crate) use archive::{read_archive, write_archive};
-pub(crate) use array::{read, read_data};
+pub(crate) use array::{Behind, read};
 pub(crate) use array_serializer::write;
 pub(crate) use header::{Header, MAGIC};
 

@@ -5,6 +5,6 @@ mod read;
 mod write;
 
 pub(crate) use read::{
-    MAP_MIN, Pickle, Place, ZF_MAGIC, array_byte_len, is_pickle, parsed, read, zf_content,
+    Pickle, Place, ZF_MAGIC, array_byte_len, is_pickle, parsed, read, zf_content,
 };
 pub(crate) use write::{Protocol, to_vec, write, write_value};

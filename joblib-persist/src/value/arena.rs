@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::array::{ArrayItem, Data};
+use super::byte_string::ByteString;
 use super::element_type::ElementType;
 use super::node::{Node, Unpacked};
 
@@ -35,8 +36,8 @@ pub(crate) enum Item {
     Complex([f64; 2]),
     /// Text with lone surrogates, in UTF-8 as Python has it.
     WideText(Box<[u8]>),
-    Bytes(Box<[u8]>),
-    ByteArray(Box<[u8]>),
+    Bytes(ByteString),
+    ByteArray(ByteString),
     List(Vec<Node>),
     Tuple(Box<[Node]>),
     Set(Vec<Node>),

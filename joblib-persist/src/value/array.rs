@@ -164,10 +164,22 @@ impl<'a> ArrayRef<'a> {
 /// Bytes as the elements of a type: a Rust vector if Rust has the type and the byte order is this
 /// machine's. None if they are no elements: a bool that is neither 0 nor 1.
 pub(crate) fn data_from_bytes(element_type: &ElementType, bytes: Vec<u8>) -> Option<Data> {
-    match element_type.dtype().filter(|_| element_type.is_native()) {
+    match element_type.native_dtype() {
         None => Some(Data::Raw(bytes)),
         Some(DType::U8) => Some(Data::Native(Buffer::from(bytes))),
         Some(dtype) => read_native(dtype, bytes.len(), &mut Copied(&bytes)).ok().map(Data::Native),
+    }
+}
+
+/// Reads elements into memory.
+pub(crate) fn read_data(
+    element_type: &ElementType,
+    byte_len: usize,
+    elements: &mut dyn Elements,
+) -> Result<Data> {
+    match element_type.native_dtype() {
+        Some(dtype) => read_native(dtype, byte_len, elements).map(Data::Native),
+        None => read_native(DType::U8, byte_len, elements).map(Buffer::into_bytes).map(Data::Raw),
     }
 }
 

@@ -182,6 +182,11 @@ impl ElementType {
         }
     }
 
+    /// The Rust type whose elements lie in memory as these do.
+    pub(crate) fn native_dtype(&self) -> Option<DType> {
+        self.dtype().filter(|_| self.is_native())
+    }
+
     /// Whether the bytes of an element lie in memory as in this machine.
     pub fn is_native(&self) -> bool {
         self.byte_order != ByteOrder::Big

@@ -21,6 +21,7 @@ mod array;
 mod big_int;
 mod buffer;
 mod builder;
+mod byte_string;
 mod de;
 mod element_type;
 mod from_serde;
@@ -44,8 +45,9 @@ pub use kind::{Identity, Items, Kind, Pairs, ValueRef};
 pub use object::{Global, Object};
 
 pub(crate) use arena::{Arena, Item, ObjectItem};
-pub(crate) use array::{ArrayItem, Data, data_from_bytes, read_native};
+pub(crate) use array::{ArrayItem, Copied, Data, data_from_bytes, read_data, read_native};
 pub(crate) use buffer::Buffer;
+pub(crate) use byte_string::ByteString;
 pub(crate) use de::NAME;
 pub(crate) use from_serde::{PartVisitor, embedded};
 pub(crate) use node::{Node, Unpacked};

@@ -1,8 +1,11 @@
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-use joblib_persist::value::Value;
+use joblib_compress::{EncodeOptions, Registry};
+use joblib_persist::array::Order;
+use joblib_persist::value::{Builder, ByteOrder, ElementType, Value};
 use joblib_persist::{
     DumpOptions, ErrorKind, LoadOptions, MappedArray, MmapMode, dump_to, load_from,
 };
@@ -196,4 +199,119 @@ fn a_folder_that_is_not_there_is_an_error() {
     assert!(matches!(error.kind(), ErrorKind::Io { .. }), "{error}");
     // Where nothing is unpacked, nothing is wrong with it.
     load_from::<Array1<f64>>(&bytes[..]).unwrap();
+}
+
+/// Numbers in the other byte order, and pairs of a number and a text: Rust has neither.
+fn foreign() -> Value {
+    let mut builder = Builder::new();
+    let big = Arc::new(ElementType::plain('f', 8, ByteOrder::Big));
+    let bytes = (0..1000).flat_map(|number| f64::from(number).to_be_bytes()).collect();
+    let numbers = builder.array_from_bytes(big, &[1000], Order::C, bytes).unwrap();
+    let text = Arc::new(ElementType::plain('S', 5, ByteOrder::None));
+    let bytes = (0..1000).flat_map(|number| format!("{number:05}").into_bytes()).collect();
+    let words = builder.array_from_bytes(text, &[1000], Order::C, bytes).unwrap();
+    let [first, second] = ["numbers", "words"].map(|name| builder.str(name));
+    let root = builder.dict(&[(first, numbers), (second, words)]);
+    builder.finish(root)
+}
+
+#[derive(Deserialize)]
+struct Foreign {
+    numbers: MappedArray<f64, Ix1>,
+    words: Vec<String>,
+}
+
+#[test]
+fn elements_that_rust_does_not_have_stay_out_of_memory() {
+    let (folder, room) = (tempdir().unwrap(), tempdir().unwrap());
+    let value = foreign();
+    let npz = if cfg!(feature = "npz") { "a.npz" } else { "a.pkl" };
+    for name in ["a.pkl", "a.pkl.gz", "a.jbl", "a.jbl.gz", npz] {
+        let path = folder.path().join(name);
+        DumpOptions::new().dump(&value, &path).unwrap();
+        let options = options(room.path(), MmapMode::Copy).memory_limit(5000);
+        let loaded: Value = options.load(&path).unwrap();
+        assert_eq!(loaded.to_string(), value.to_string(), "{name}");
+        for key in ["numbers", "words"] {
+            let array = loaded.root().get(key).unwrap().as_array().unwrap();
+            let bytes = value.root().get(key).unwrap().as_array().unwrap().bytes();
+            assert!(array.is_mapped() && array.bytes() == bytes, "{name}: {key}");
+            assert!(array.view::<f64, Ix1>().is_err() && array.view::<u8, Ix1>().is_err());
+        }
+        // In memory as what they are wanted as.
+        let typed: Foreign = options.memory_limit(1 << 20).load(&path).unwrap();
+        assert_eq!(typed.numbers.view(), Array1::from_iter((0..1000).map(f64::from)), "{name}");
+        assert!(!typed.numbers.is_mapped());
+        assert_eq!(typed.words[999], "00999");
+    }
+    assert!(is_empty(room.path()));
+}
+
+#[test]
+fn byte_strings_of_pickles_and_the_arrays_in_them_stay_out_of_memory() {
+    let room = tempdir().unwrap();
+    let path = fixture("numpy_5.pkl");
+    let in_memory: Value = joblib_persist::load(&path).unwrap();
+    for mode in [MmapMode::Read, MmapMode::Copy] {
+        let options = options(room.path(), mode);
+        let plain: Value = options.load(&path).unwrap();
+        let streamed: Value = options.load_from(&fs::read(&path).unwrap()[..]).unwrap();
+        for value in [plain, streamed] {
+            assert!(value.root().get("table").unwrap().as_array().unwrap().is_mapped());
+            assert_eq!(value.to_string(), in_memory.to_string());
+        }
+    }
+    let bytes: Vec<u8> = (0..5000).map(|number| number as u8).collect();
+    let mut pickle = b"\x80\x04B\x88\x13\0\0".to_vec();
+    pickle.extend(&bytes);
+    pickle.push(b'.');
+    let value: Value =
+        options(room.path(), MmapMode::Read).memory_limit(1000).load_from(&pickle[..]).unwrap();
+    assert_eq!(value.root().as_bytes(), Some(&bytes[..]));
+    assert!(is_empty(room.path()));
+}
+
+/// The pickle of joblib before 0.10 for an array in a file of its own.
+fn array_beside(wrapper: &str, name: &str) -> Vec<u8> {
+    let dtype = "cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb";
+    let text = format!(
+        "cjoblib.numpy_pickle\n{wrapper}\n)\u{81}}}(S'filename'\nS'{name}'\nS'subclass'\n\
+         cnumpy\nndarray\nS'init_args'\n(cnumpy\nndarray\n(I0\ntS'b'\ntS'state'\n\
+         (I1\n(I1001\nt{dtype}I00\ntub."
+    );
+    let bytes = text.chars().map(|char| char as u8);
+    b"\x80\x02".iter().copied().chain(bytes).collect()
+}
+
+#[test]
+fn arrays_in_files_of_their_own_stay_out_of_memory() {
+    let (folder, room) = (tempdir().unwrap(), tempdir().unwrap());
+    let at = |name: &str| folder.path().join(name);
+    let array = Array1::from_iter((0..1001).map(f64::from));
+    let elements: Vec<u8> = array.iter().flat_map(|x| x.to_le_bytes()).collect();
+    fs::write(at("a.pkl_01.npy"), [unaligned_npy(array.len()), elements.clone()].concat()).unwrap();
+    fs::write(at("a.pkl"), array_beside("NDArrayWrapper", "a.pkl_01.npy")).unwrap();
+    let registry = Registry::global();
+    let zlib = registry.by_name("zlib").unwrap();
+    let compressed = |bytes: &[u8]| {
+        let mut file = format!("ZF{:<19}", format!("{:#x}", bytes.len())).into_bytes();
+        let mut encoder = zlib.encoder(Box::new(&mut file), &EncodeOptions::new(3)).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap();
+        file
+    };
+    fs::write(at("z.pkl_01.npy.z"), compressed(&elements)).unwrap();
+    fs::write(at("z.pkl"), array_beside("ZNDArrayWrapper", "z.pkl_01.npy.z")).unwrap();
+    for name in ["a.pkl", "z.pkl"] {
+        let options = options(room.path(), MmapMode::Read).memory_limit(5000);
+        let loaded: MappedArray<f64, Ix1> = options.load(at(name)).unwrap();
+        assert!(loaded.is_mapped() && loaded.view() == array, "{name}");
+    }
+    // Neither fewer nor more than the array has.
+    for len in [8000, 8016] {
+        fs::write(at("z.pkl_01.npy.z"), compressed(&elements.repeat(2)[..len])).unwrap();
+        let error = options(room.path(), MmapMode::Read).load::<Value>(at("z.pkl")).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Damaged { .. }), "{error}");
+    }
+    assert!(is_empty(room.path()));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::machine::Machine;
-use crate::array::Order;
+use crate::array::{Order, no_bools};
 use crate::error::{Error, Result};
 use crate::value::{ArrayItem, Data, ElementType, Item, Kind, Node, data_from_bytes};
 
@@ -61,6 +61,9 @@ impl Machine<'_, '_> {
         data: Node,
     ) -> Result<Option<Data>> {
         let byte_len = byte_len(element_type, shape)?;
+        if let Some(bytes) = self.mapped_string(element_type, byte_len, data)? {
+            return Ok(Some(Data::Mapped(bytes)));
+        }
         let data = match self.view(data).kind() {
             Kind::List(items) if element_type.has_objects() => {
                 let len: usize = shape.iter().product();
@@ -118,11 +121,6 @@ pub(crate) fn byte_len(element_type: &ElementType, shape: &[usize]) -> Result<us
         return Err(too_large());
     }
     Ok(shape.iter().product::<usize>() * element_type.size)
-}
-
-#[cold]
-pub(super) fn no_bools() -> Error {
-    Error::damaged("an array of bool holds bytes other than 0 and 1")
 }
 
 #[cold]

@@ -1,12 +1,15 @@
 //! What joblib before 0.10 compressed: whole files, and those of arrays beside a pickle.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use joblib_compress::{DecodeOptions, Registry};
 
+use crate::array::Elements;
 use crate::error::{Action, Error, ErrorKind, Result};
+use crate::frame_source::Plain;
+use crate::npy::Behind;
 
 /// The first bytes of what joblib before 0.10 compressed.
 pub(crate) const ZF_MAGIC: &[u8] = b"ZF";
@@ -37,24 +40,29 @@ pub(crate) fn zf_content<'r>(
     Ok((len, content))
 }
 
-/// The bytes of an array in a compressed file of its own.
-pub(super) fn decompressed(path: &Path, byte_len: usize) -> Result<Vec<u8>> {
-    read_compressed(path, byte_len).map_err(|error| error.in_file(Action::Loading, path))
+/// Hands on the elements of an array in a compressed file of its own, all of which are taken.
+pub(super) fn decompressing<T>(
+    path: &Path,
+    byte_len: usize,
+    take: &mut dyn FnMut(&mut dyn Elements) -> Result<T>,
+) -> Result<T> {
+    take_compressed(path, byte_len, take).map_err(|error| error.in_file(Action::Loading, path))
 }
 
-fn read_compressed(path: &Path, byte_len: usize) -> Result<Vec<u8>> {
+fn take_compressed<T>(
+    path: &Path,
+    byte_len: usize,
+    take: &mut dyn FnMut(&mut dyn Elements) -> Result<T>,
+) -> Result<T> {
     let file = File::open(path).map_err(|source| Error::io("opening the file", source))?;
-    let (_, mut content) = zf_content(Box::new(BufReader::new(file)))?;
-    let mut bytes = Vec::new();
-    let limit = byte_len as u64 + 1;
-    content
-        .by_ref()
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|source: io::Error| Error::reading("an array in a file of its own", source))?;
-    if bytes.len() == byte_len {
-        Ok(bytes)
-    } else {
-        Err(Error::damaged(format!("{} in place of {byte_len} bytes", bytes.len())))
+    let (len, mut content) = zf_content(Box::new(BufReader::new(file)))?;
+    if len != byte_len as u64 {
+        return Err(Error::damaged(format!("{len} in place of {byte_len} bytes")));
+    }
+    let taken = take(&mut Behind(&mut Plain(&mut content)))?;
+    match content.read(&mut [0]) {
+        Ok(0) => Ok(taken),
+        Ok(_) => Err(Error::damaged(format!("more than the {byte_len} bytes of an array"))),
+        Err(source) => Err(Error::reading("an array in a file of its own", source)),
     }
 }

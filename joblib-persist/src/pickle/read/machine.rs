@@ -8,7 +8,7 @@ use super::memo::Memo;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pickle::opcode;
-use crate::value::{Arena, Item, Making, Node, ObjectItem};
+use crate::value::{Arena, ByteString, Item, Making, Node, ObjectItem};
 
 /// How many opcodes run between two looks at how much memory is used.
 const CHECK_EVERY: u32 = 4096;
@@ -279,7 +279,7 @@ impl<'s, 'r> Machine<'s, 'r> {
             }
             opcode::BYTEARRAY8 => {
                 let len = u64::from_le_bytes(self.stream.array()?);
-                let bytes = self.long_bytes(len)?;
+                let bytes = self.byte_string(len)?;
                 self.add(Item::ByteArray(bytes));
             }
             opcode::LONG1 => {
@@ -472,17 +472,22 @@ impl<'s, 'r> Machine<'s, 'r> {
     }
 
     fn bytes(&mut self, len: u64) -> Result<()> {
-        let bytes = self.long_bytes(len)?;
+        let bytes = self.byte_string(len)?;
         self.add(Item::Bytes(bytes));
         Ok(())
     }
 
-    fn long_bytes(&mut self, len: u64) -> Result<Box<[u8]>> {
+    fn byte_string(&mut self, len: u64) -> Result<ByteString> {
+        if let Ok(len) = usize::try_from(len)
+            && let Some(bytes) = self.mapped_bytes(None, len)?
+        {
+            return Ok(ByteString::Mapped(bytes));
+        }
         self.check_large(len)?;
-        let bytes: Box<[u8]> = self.stream.bytes(len)?.into();
+        let bytes = self.stream.bytes(len)?;
         // Not what is claimed, but what has come.
         self.large += bytes.len() as u64;
-        Ok(bytes)
+        Ok(bytes.into())
     }
 
     fn long(&mut self, len: u64) -> Result<()> {

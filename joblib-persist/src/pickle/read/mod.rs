@@ -3,6 +3,7 @@
 mod array;
 mod beside;
 mod element_types;
+mod in_file;
 mod machine;
 mod memo;
 mod reduce;
@@ -14,7 +15,6 @@ pub(crate) use array::byte_len as array_byte_len;
 pub(crate) use beside::{ZF_MAGIC, zf_content};
 pub(crate) use element_types::parsed;
 pub(crate) use machine::Place;
-pub(crate) use wrapper::MAP_MIN;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::frame_source::Input;

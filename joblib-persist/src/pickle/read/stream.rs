@@ -98,11 +98,6 @@ impl<'r> Stream<'r> {
         read_native(DType::U8, len, self).map(Buffer::into_bytes)
     }
 
-    /// Elements of a type, in a vector of it.
-    pub(super) fn elements(&mut self, dtype: DType, byte_len: usize) -> Result<Buffer> {
-        read_native(dtype, byte_len, self)
-    }
-
     /// The bytes up to the end of the line, which is taken too.
     pub(super) fn line(&mut self) -> Result<Vec<u8>> {
         let mut line = Vec::new();

@@ -5,19 +5,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::array::{byte_len, no_bools};
+use super::array::byte_len;
+use super::beside::decompressing;
 use super::machine::Machine;
-use crate::array::{DType, Order};
+use crate::array::{Elements, Order};
 use crate::error::{Action, Error, ErrorKind, Result};
 use crate::file::FileInput;
-use crate::mapped::{self, MappedBytes};
-use crate::npy::{self, Header};
-use crate::value::{
-    ArrayItem, Data, ElementType, Global, Item, Kind, Node, ValueRef, data_from_bytes,
-};
-
-/// Arrays of fewer bytes are not worth a map.
-pub(crate) const MAP_MIN: usize = 1024;
+use crate::mapped::unpack;
+use crate::npy::{Behind, Header};
+use crate::value::{ArrayItem, Data, ElementType, Global, Item, Kind, Node, ValueRef, read_data};
 
 /// What stands for an array; joblib 1.6, `numpy_pickle.py` and `numpy_pickle_compat.py`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,42 +82,33 @@ impl Machine<'_, '_> {
 
     fn inline_data(&mut self, element_type: &ElementType, shape: &[usize]) -> Result<Data> {
         let byte_len = byte_len(element_type, shape)?;
-        let Some(dtype) = element_type.dtype().filter(|_| element_type.is_native()) else {
-            self.check_large(byte_len as u64)?;
-            self.large = self.large.saturating_add(byte_len as u64);
-            return self.stream.bytes(byte_len as u64).map(Data::Raw);
-        };
-        if let Some(data) = self.mapped_data(dtype, byte_len)? {
-            return Ok(data);
+        if let Some(bytes) = self.mapped_bytes(element_type.native_dtype(), byte_len)? {
+            return Ok(Data::Mapped(bytes));
         }
-        if let Some(unpacker) = self.place.unpacker.filter(|_| byte_len >= MAP_MIN) {
-            let bytes = unpacker.put_as(dtype, byte_len, self.stream)?;
-            self.mapped += 1;
-            return Ok(Data::Mapped(Arc::new(bytes)));
-        }
-        self.check_large(byte_len as u64)?;
-        self.large = self.large.saturating_add(byte_len as u64);
-        self.stream.elements(dtype, byte_len).map(Data::Native)
+        self.take_large(byte_len)?;
+        read_data(element_type, byte_len, self.stream)
     }
 
-    /// The elements where they are in the mapped file, if they can stay there.
-    fn mapped_data(&mut self, dtype: DType, byte_len: usize) -> Result<Option<Data>> {
-        let Some(map) = self.place.map.as_ref().filter(|_| byte_len >= MAP_MIN) else {
-            return Ok(None);
-        };
-        let place = mapped::Place { offset: self.stream.offset(), has_checksum: false };
-        // The offset only grows, so that no two arrays have a byte in common.
-        match MappedBytes::new(Arc::clone(map), place, byte_len, dtype) {
-            Some(bytes) => {
-                self.stream.skip(byte_len as u64)?;
-                self.mapped += 1;
-                Ok(Some(Data::Mapped(Arc::new(bytes))))
-            }
-            None => {
-                self.unaligned += 1;
-                Ok(None)
-            }
+    /// Elements in a file of their own.
+    fn data_beside(
+        &mut self,
+        element_type: &ElementType,
+        byte_len: usize,
+        elements: &mut dyn Elements,
+    ) -> Result<Data> {
+        let dtype = element_type.native_dtype();
+        if let Some(bytes) = unpack(self.place.unpacker, dtype, byte_len, elements)? {
+            self.count_mapped(dtype);
+            return Ok(Data::Mapped(bytes));
         }
+        self.take_large(byte_len)?;
+        read_data(element_type, byte_len, elements)
+    }
+
+    fn take_large(&mut self, byte_len: usize) -> Result<()> {
+        self.check_large(byte_len as u64)?;
+        self.large = self.large.saturating_add(byte_len as u64);
+        Ok(())
     }
 
     /// The file of an array beside this one: a name, never a path.
@@ -158,9 +145,7 @@ impl Machine<'_, '_> {
             return self.npy_objects(&mut input);
         }
         let byte_len = byte_len(&header.element_type, &header.shape)?;
-        self.check_large(byte_len as u64)?;
-        self.large = self.large.saturating_add(byte_len as u64);
-        let data = npy::read_data(&header, byte_len, &mut input)?;
+        let data = self.data_beside(&header.element_type, byte_len, &mut Behind(&mut input))?;
         let Header { element_type, shape, order } = header;
         Ok(ArrayItem { class: Node::NONE, element_type, shape: shape.into(), order, data })
     }
@@ -199,10 +184,9 @@ impl Machine<'_, '_> {
         let is_fortran = self.view(is_fortran).as_bool().unwrap_or(false);
         let order = if is_fortran { Order::F } else { Order::C };
         let byte_len = byte_len(&element_type, &shape)?;
-        self.check_large(byte_len as u64)?;
-        self.large = self.large.saturating_add(byte_len as u64);
-        let bytes = super::beside::decompressed(&path, byte_len)?;
-        let data = data_from_bytes(&element_type, bytes).ok_or_else(no_bools)?;
+        let data = decompressing(&path, byte_len, &mut |elements| {
+            self.data_beside(&element_type, byte_len, elements)
+        })?;
         Ok(ArrayItem { class, element_type, shape: shape.into(), order, data })
     }
 }

@@ -42,9 +42,9 @@ enum Converted {
 impl Converted {
     fn new(data: Data, element_type: &ElementType, found: DType, wanted: DType) -> Self {
         let data = match data {
-            Data::Raw(mut bytes) => {
-                turn_around(&mut bytes, element_type);
-                Data::Raw(bytes)
+            Data::Raw(bytes) => Data::Raw(turned_around(bytes, element_type)),
+            Data::Mapped(bytes) if bytes.dtype().is_none() => {
+                Data::Raw(turned_around(bytes.bytes().to_vec(), element_type))
             }
             data => data,
         };
@@ -69,12 +69,12 @@ impl Converted {
 }
 
 /// The least significant byte of each number first.
-fn turn_around(bytes: &mut [u8], element_type: &ElementType) {
-    if element_type.is_native() {
-        return;
+fn turned_around(mut bytes: Vec<u8>, element_type: &ElementType) -> Vec<u8> {
+    if !element_type.is_native() {
+        let parts = if element_type.kind == 'c' { 2 } else { 1 };
+        bytes.chunks_mut((element_type.size / parts).max(1)).for_each(<[u8]>::reverse);
     }
-    let parts = if element_type.kind == 'c' { 2 } else { 1 };
-    bytes.chunks_mut((element_type.size / parts).max(1)).for_each(<[u8]>::reverse);
+    bytes
 }
 
 impl Elements for Converted {

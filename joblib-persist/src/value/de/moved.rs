@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::de::Visitor;
 
 use super::cursor::Cursor;
+use crate::array::DType;
 use crate::error::Result;
 use crate::format::{Container, Description};
+use crate::mapped::MappedBytes;
 use crate::value::{Builder, Data, Kind, Node, Unpacked, Value};
 
 impl Cursor<'_> {
@@ -30,27 +32,27 @@ impl Cursor<'_> {
         let Some(arrays) = self.source.arrays.filter(|_| !self.shared) else {
             return in_memory(self, visitor);
         };
-        let bytes = match arrays.give(self.node, false) {
-            Some(Data::Mapped(bytes)) => bytes,
-            Some(data) => {
-                arrays.put_back(self.node, data);
-                return in_memory(self, visitor);
-            }
-            None => return in_memory(self, visitor),
-        };
-        match Arc::try_unwrap(bytes) {
-            Ok(bytes) => {
-                let (dtype, shape) = (bytes.dtype(), array.shape());
+        let Some(data) = arrays.give(self.node, false) else { return in_memory(self, visitor) };
+        match to_offer(data) {
+            Ok((bytes, dtype)) => {
+                let shape = array.shape();
                 let description = Description::new(Container::Array, dtype, array.order(), shape)?;
                 let (map, place) = bytes.into_place();
                 crate::mapped::offering(map, place, description, || visitor.visit_unit())
             }
-            Err(bytes) => {
-                arrays.put_back(self.node, Data::Mapped(bytes));
+            Err(data) => {
+                arrays.put_back(self.node, data);
                 in_memory(self, visitor)
             }
         }
     }
+}
+
+/// Elements in a mapped file that nobody else has, if Rust has their type; else what they are.
+fn to_offer(data: Data) -> Result<(MappedBytes, DType), Data> {
+    let Data::Mapped(bytes) = data else { return Err(data) };
+    let Some(dtype) = bytes.dtype() else { return Err(Data::Mapped(bytes)) };
+    Arc::try_unwrap(bytes).map(|bytes| (bytes, dtype)).map_err(Data::Mapped)
 }
 
 impl super::Arrays {
