@@ -73,11 +73,17 @@ impl Batching {
         self.target.and_then(|_| Start::now())
     }
 
+    /// How long a batch may take before it hands back its rest although nobody is known to be idle;
+    /// `None` if its size is fixed.
+    pub(crate) fn limit(&self) -> Option<Duration> {
+        self.target.map(|target| 4 * target)
+    }
+
     /// True if a batch that has already taken `elapsed` should hand back its rest, sooner if workers
     /// are `idle`.
     pub(crate) fn is_slow(&self, elapsed: Duration, idle: bool) -> bool {
-        let patience = if idle { 1 } else { 4 };
-        self.target.is_some_and(|target| elapsed > patience * target)
+        let patience = if idle { self.target } else { self.limit() };
+        patience.is_some_and(|patience| elapsed > patience)
     }
 }
 

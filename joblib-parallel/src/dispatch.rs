@@ -56,7 +56,7 @@ where
     I: Iterator<Item = T> + Send,
 {
     let runs = Mutex::new(Runs::default());
-    let take = |run| {
+    let take = |run: Run<T::Output>| {
         let emptied = lock(&runs).add(run);
         // Not under the lock.
         drop(emptied);
@@ -69,14 +69,30 @@ where
     }
 }
 
-/// The same; outputs are handed to `take` as they come, on the thread that ran the batch.
+/// Where outputs go as they come, on the thread that ran the batch.
+pub(crate) trait Taker<T: Task>: Sync {
+    fn take(&self, outputs: Run<T::Output>);
+
+    /// A task that has arisen from outputs, if there is one; so many workers want one.
+    fn next(&self, _wanted: usize) -> Option<T> {
+        None
+    }
+}
+
+impl<T: Task, F: Fn(Run<T::Output>) + Sync> Taker<T> for F {
+    fn take(&self, outputs: Run<T::Output>) {
+        self(outputs);
+    }
+}
+
+/// The same; outputs are handed to `taker`.
 pub(crate) fn each<T, I>(
     workers: &Workers,
     dispatch: Dispatch,
     tasks: I,
     rules: &Rules<T::Output>,
     progress: Option<&Progress>,
-    take: &(dyn Fn(Run<T::Output>) + Sync),
+    taker: &dyn Taker<T>,
 ) -> Ended
 where
     T: Task,
@@ -99,7 +115,7 @@ where
         unserved: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
         expired: AtomicBool::new(false),
-        take,
+        taker,
         failures: Mutex::default(),
         panic: Mutex::default(),
     };
@@ -131,7 +147,7 @@ struct Call<'a, T: Task, I> {
     stop: AtomicBool,
     /// It was the deadline that stopped the call.
     expired: AtomicBool,
-    take: &'a (dyn Fn(Run<T::Output>) + Sync),
+    taker: &'a dyn Taker<T>,
     failures: Mutex<Vec<(usize, Failure)>>,
     /// What the input threw.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -171,7 +187,15 @@ impl<T: Task, I: Iterator<Item = T> + Send> Call<'_, T, I> {
             return Some(tasks);
         }
         drop(returned);
-        self.read()
+        self.arisen().or_else(|| self.read())
+    }
+
+    /// A task that has arisen meanwhile, as the next one.
+    fn arisen(&self) -> Option<Tasks<T>> {
+        let task = self.taker.next(self.wanted.load(Ordering::Relaxed).max(1))?;
+        let mut input = lock(&self.input);
+        input.next += 1;
+        Some(Tasks::new(input.next - 1, vec![task]))
     }
 
     /// Reads a batch from the input.
@@ -334,7 +358,7 @@ where
     }
 
     fn outputs(&self, outputs: Run<T::Output>) {
-        (self.call.take)(outputs);
+        self.call.taker.take(outputs);
     }
 
     fn failure(&self, task: usize, failure: Failure) {
@@ -358,9 +382,9 @@ where
         if let Some(progress) = self.call.progress {
             progress.completed(tasks);
         }
-        let call = self.call;
-        let missing = call.unserved.load(Ordering::Relaxed) > 0 && !lock(&call.returned).is_empty();
-        let unserved = if missing { call.unserved.swap(0, Ordering::Relaxed) } else { 0 };
-        self.demand(1 + unserved);
+        // There may be work again for those who got none: what was handed back, or has arisen.
+        let unserved = &self.call.unserved;
+        let waiting = unserved.load(Ordering::Relaxed) > 0;
+        self.demand(1 + if waiting { unserved.swap(0, Ordering::Relaxed) } else { 0 });
     }
 }

@@ -8,10 +8,14 @@ use joblib_backends::{Frame, Payload, Target};
 
 use crate::clock::Start;
 use crate::panics::attempt;
+use crate::rests::Rests;
 use crate::watch::{Outcome, Rules};
 use crate::{Fold, Task};
 #[cfg(feature = "processes")]
 use crate::{Wire, fold::FoldWire};
+
+/// A group looks at the clock after so many tasks at least.
+const OFTEN: usize = 16;
 
 /// Tasks, and how to fold their results.
 pub(crate) struct Group<'a, T: Task, F> {
@@ -19,6 +23,19 @@ pub(crate) struct Group<'a, T: Task, F> {
     pub(crate) fold: &'a F,
     /// For each of the tasks, if they run in this process.
     pub(crate) rules: Rules<T::Output>,
+    /// After how long the group ends, for others to share its rest; `None`: with its last task.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) number: usize,
+    /// Where its tasks go in the end: only its answer tells which were folded.
+    pub(crate) rests: &'a Rests<T>,
+}
+
+impl<T: Task, F> Drop for Group<'_, T, F> {
+    fn drop(&mut self) {
+        if self.limit.is_some() && !self.tasks.is_empty() {
+            self.rests.leave(self.number, std::mem::take(&mut self.tasks));
+        }
+    }
 }
 
 /// What became of a group.
@@ -26,18 +43,21 @@ pub(crate) struct Group<'a, T: Task, F> {
 pub(crate) struct Folded<A> {
     /// The value, or why there is none.
     pub(crate) sum: Result<A, Failure>,
-    /// How many tasks were folded: the number of the failed one, too.
+    /// How many tasks were folded: the number of the failed one, or of the first that others may go on
+    /// with.
     pub(crate) count: usize,
     pub(crate) took: Duration,
 }
 
-/// Folds results until one is missing.
+/// Folds results until one is missing, or all of it takes longer than `limit`.
 fn folded<R, F: Fold<R>>(
     fold: &F,
     results: impl Iterator<Item = Result<R, Failure>>,
+    limit: Option<Duration>,
 ) -> Folded<F::Output> {
     let start = Start::now();
-    let mut count = 0;
+    let elapsed = || start.map_or(Duration::ZERO, Start::elapsed);
+    let (mut count, mut look) = (0, 1);
     let mut sum = attempt(|| fold.start());
     for result in results {
         let next = |sum| result.and_then(|result| attempt(|| fold.step(sum, result)));
@@ -46,21 +66,31 @@ fn folded<R, F: Fold<R>>(
             break;
         }
         count += 1;
+        if count == look {
+            // Looking at the clock costs more than a tiny task.
+            look = (2 * look).min(look + OFTEN);
+            if limit.is_some_and(|limit| elapsed() > limit) {
+                break;
+            }
+        }
     }
-    Folded { sum, count, took: start.map_or(Duration::ZERO, Start::elapsed) }
+    Folded { sum, count, took: elapsed() }
 }
 
 impl<T: Task, F: Fold<T::Output>> Task for Group<'_, T, F> {
     type Output = Folded<F::Output>;
 
-    fn run(self) -> Self::Output {
-        let Self { tasks, fold, rules } = self;
-        let results = tasks.into_iter().map(|task| match rules.persist(task) {
+    fn run(mut self) -> Self::Output {
+        let (fold, rules, limit) = (self.fold, self.rules, self.limit);
+        let mut tasks = std::mem::take(&mut self.tasks).into_iter();
+        let results = tasks.by_ref().map(|task| match rules.persist(task) {
             Outcome::Output(output) | Outcome::Error(output) => Ok(output),
             Outcome::Failed(failure) => Err(failure),
             Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
         });
-        folded(fold, results)
+        let folded = folded(fold, results, limit);
+        self.tasks = tasks.collect();
+        folded
     }
 
     #[cfg(feature = "processes")]
@@ -76,7 +106,7 @@ impl<T: Task, F: Fold<T::Output>> Task for Group<'_, T, F> {
             write: write::<T, F>,
             encode: |group, out| {
                 let Some(wire) = T::portable() else { return Err(stays()) };
-                out.write(&(group.tasks.len() as u64))?;
+                out.write(&(group.tasks.len() as u64, group.limit))?;
                 group.tasks.iter().try_for_each(|task| (wire.encode)(task, out))
             },
             decode: read::<T, F>,
@@ -111,9 +141,9 @@ fn call<T: Task, F: Fold<T::Output>>(
     arguments: &mut Payload<'_>,
 ) -> Result<Folded<F::Output>, Failure> {
     let (Some(wire), Some(fold)) = (T::portable(), F::portable()) else { return Err(stays()) };
-    let tasks: u64 = arguments.read()?;
+    let (tasks, limit): (u64, Option<Duration>) = arguments.read()?;
     let results = (0..tasks).map(|_| attempt(|| (wire.call)(arguments)).flatten());
-    Ok(folded(&(fold.again)(), results))
+    Ok(folded(&(fold.again)(), results, limit))
 }
 
 #[cfg(feature = "processes")]
@@ -153,9 +183,22 @@ mod tests {
     #[test]
     fn a_group_ends_at_the_first_result_that_is_missing() {
         let sum = fold(|| 0, |sum, n: i32| sum + n, |left, right| left + right);
-        let whole = folded(&sum, [Ok(1), Ok(2)].into_iter());
+        let whole = folded(&sum, [Ok(1), Ok(2)].into_iter(), None);
         assert_eq!((whole.sum, whole.count), (Ok(3), 2));
-        let broken = folded(&sum, [Ok(1), Err(Failure::Lost), Ok(2)].into_iter());
+        let broken = folded(&sum, [Ok(1), Err(Failure::Lost), Ok(2)].into_iter(), None);
         assert_eq!((broken.sum, broken.count), (Err(Failure::Lost), 1));
+    }
+
+    #[test]
+    fn a_group_that_takes_too_long_leaves_its_rest() {
+        let sum = fold(|| 0, |sum, n: i32| sum + n, |left, right| left + right);
+        let slow = (1..9).map(|n| {
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(n)
+        });
+        let early = folded(&sum, slow, Some(Duration::from_millis(1)));
+        assert_eq!((early.sum, early.count), (Ok(1), 1));
+        let long = folded(&sum, (1..9).map(Ok), Some(Duration::from_secs(3600)));
+        assert_eq!(long.count, 8);
     }
 }

@@ -71,6 +71,7 @@ mod portable_fold;
 mod pre_dispatch;
 mod progress;
 mod reduce;
+mod rests;
 mod runs;
 mod scope;
 mod stream;

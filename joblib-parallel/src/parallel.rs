@@ -370,8 +370,9 @@ impl Parallel {
     /// the values of groups of neighbours are kept, or travel from other processes, and these are
     /// merged in the order of the tasks.
     ///
-    /// The groups are the batches: with a fixed [`batch_size`](Self::batch_size) they, and with them
-    /// sums of floating-point results, do not depend on timing or on the number of workers. With
+    /// The groups are the batches. One that turns out slow ends early, for other workers to share its rest;
+    /// with a fixed [`batch_size`](Self::batch_size) none does, and groups, and with them sums of
+    /// floating-point results, do not depend on timing or on the number of workers. With
     /// [`timeout`](Self::timeout) or [`retries`](Self::retries), tasks in other processes make groups
     /// of one. If a worker dies, the first task of the group it had is blamed.
     ///

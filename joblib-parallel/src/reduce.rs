@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use joblib_backends::Failure;
 
 use crate::batching::Batching;
 use crate::collect::Ended;
-use crate::dispatch::{self, Dispatch};
+use crate::dispatch::{self, Dispatch, Taker};
 use crate::group::{Folded, Group};
 use crate::panics::attempt;
 use crate::plan::Workers;
 use crate::progress::Progress;
+use crate::rests::Rests;
+use crate::runs::Run;
 use crate::sync::{Mutex, into_inner, lock};
 use crate::watch::{Rules, Watch};
 use crate::{Error, Fold, Result, Task, TaskError, in_place};
@@ -66,46 +69,45 @@ pub(crate) fn on<T: Task, F: Fold<T::Output>>(
     let state = Reduction {
         fold,
         batching: Batching::new(size, capabilities),
-        starts: Mutex::default(),
+        rests: Rests::new(),
+        groups: Mutex::default(),
         merged: Mutex::new(Merged::default()),
+        rules: if here { dispatch.watch } else { Watch::default() }.into(),
+        progress,
     };
-    let (inner, outer) =
-        if here { (dispatch.watch, Watch::default()) } else { (Watch::default(), dispatch.watch) };
-    let groups =
-        Groups { tasks: tasks.fuse(), state: &state, rules: inner.into(), next: 0, progress };
+    let outer = if here { Watch::default() } else { dispatch.watch };
+    let groups = Groups { tasks: tasks.fuse(), state: &state, next: 0 };
     let trace = dispatch.trace.clone();
     let one = Dispatch { batch_size: NonZeroUsize::new(1), watch: outer, ..dispatch };
     let rules = Rules::from(Watch { retries: outer.retries.panics_as_errors(), ..outer })
         .ending_at(|folded: &Folded<F::Output>| folded.sum.is_err());
-    let ended = dispatch::each(workers, one, groups, &rules, None, &|run| {
-        for (group, folded) in (run.first..).zip(run.items) {
-            if let Some(progress) = progress {
-                progress.completed(folded.count);
-            }
-            state.add::<T::Output>(group, folded);
-        }
-    });
+    let ended = dispatch::each(workers, one, groups, &rules, None, &&state);
     if let Some(trace) = trace {
-        trace.regroup(&lock(&state.starts));
+        trace.regroup(&lock(&state.groups));
     }
-    state.value::<T>(&ended)
+    state.value(&ended)
 }
 
 /// What the groups of a call share.
-struct Reduction<'a, F, A> {
+struct Reduction<'a, T: Task, F: Fold<T::Output>> {
     fold: &'a F,
     batching: Batching,
-    /// The position of the first task of each group, then the end.
-    starts: Mutex<Vec<usize>>,
-    merged: Mutex<Merged<A>>,
+    rests: Rests<T>,
+    /// The positions of the tasks of each group; of one that ended early, of those it came to.
+    groups: Mutex<Vec<Range<usize>>>,
+    merged: Mutex<Merged<F::Output>>,
+    /// For each task, if it runs in this process.
+    rules: Rules<T::Output>,
+    progress: Option<&'a Progress>,
 }
 
-/// The value of the first groups, and those that came before their turn.
+/// The value of the first tasks, and those of groups that came before their turn.
 struct Merged<A> {
     sum: Option<A>,
-    /// The group that is to be merged next.
+    /// The position of the task whose group is to be merged next.
     next: usize,
-    early: BTreeMap<usize, A>,
+    /// By the position of the first task, with the position behind the last.
+    early: BTreeMap<usize, (usize, A)>,
     failures: Vec<(usize, Failure)>,
     /// Somebody is merging.
     busy: bool,
@@ -120,38 +122,45 @@ impl<A> Default for Merged<A> {
     }
 }
 
-impl<F, A> Reduction<'_, F, A> {
-    fn add<R>(&self, group: usize, folded: Folded<A>)
-    where
-        F: Fold<R, Output = A>,
-    {
-        self.batching.observe(folded.count, folded.count, folded.took);
+impl<'a, T: Task, F: Fold<T::Output>> Reduction<'a, T, F> {
+    /// A group of tasks, the first of which has this position.
+    fn group(&'a self, first: usize, tasks: Vec<T>) -> Group<'a, T, F> {
+        let mut groups = lock(&self.groups);
+        groups.push(first..first + tasks.len());
+        let number = groups.len() - 1;
+        let (fold, rules, limit) = (self.fold, self.rules, self.batching.limit());
+        Group { tasks, fold, rules, limit, number, rests: &self.rests }
+    }
+
+    fn add(&self, number: usize, folded: Folded<F::Output>) {
+        let Folded { sum, count, took } = folded;
+        let Range { start, end } = lock(&self.groups)[number];
+        let behind = end.min(start + count);
+        self.batching.observe(end - start, count, took);
+        if sum.is_ok() && count > 0 {
+            lock(&self.groups)[number].end = behind;
+            self.rests.answered(number, behind, end - behind);
+        }
         let mut merged = lock(&self.merged);
-        merged.done += folded.count;
-        match folded.sum {
-            Ok(sum) => drop(merged.early.insert(group, sum)),
-            Err(failure) => {
-                let task = lock(&self.starts)[group] + folded.count;
-                merged.failures.push((task, failure));
-            }
+        merged.done += count;
+        match sum {
+            Ok(sum) => drop(merged.early.insert(start, (behind, sum))),
+            Err(failure) => merged.failures.push((behind, failure)),
         }
         drop(merged);
-        self.merge::<R>();
+        self.merge();
     }
 
     /// Merges what is due, unless somebody does: the lock is not held while the user's code runs.
-    fn merge<R>(&self)
-    where
-        F: Fold<R, Output = A>,
-    {
+    fn merge(&self) {
         loop {
             let mut merged = lock(&self.merged);
             if merged.busy || !merged.failures.is_empty() {
                 return;
             }
             let next = merged.next;
-            let Some(right) = merged.early.remove(&next) else { return };
-            merged.next += 1;
+            let Some((behind, right)) = merged.early.remove(&next) else { return };
+            merged.next = behind;
             let Some(left) = merged.sum.take() else {
                 merged.sum = Some(right);
                 continue;
@@ -163,24 +172,21 @@ impl<F, A> Reduction<'_, F, A> {
             merged.busy = false;
             match both {
                 Ok(sum) => merged.sum = Some(sum),
-                Err(failure) => {
-                    let task = lock(&self.starts)[next];
-                    merged.failures.push((task, failure));
-                }
+                Err(failure) => merged.failures.push((next, failure)),
             }
         }
     }
 
-    fn value<T: Task>(self, ended: &Ended) -> Result<A>
-    where
-        F: Fold<T::Output, Output = A>,
-    {
+    fn value(self, ended: &Ended) -> Result<F::Output> {
         let merged = into_inner(self.merged);
-        let starts = lock(&self.starts);
-        let first = |group: usize| starts.get(group).copied().unwrap_or_default();
-        let lost = (merged.next < ended.total).then(|| (first(merged.next), Failure::Lost));
-        let groups = ended.failures.iter().map(|(group, failure)| (first(*group), failure.clone()));
-        let mut failures: Vec<_> = groups.chain(merged.failures).collect();
+        let groups = into_inner(self.groups);
+        let behind = groups.iter().map(|group| group.end).max().unwrap_or_default();
+        let missing =
+            merged.next < behind || groups.len() < ended.total || self.rests.are_waiting();
+        let lost = missing.then_some((merged.next, Failure::Lost));
+        let first = |number: usize| groups.get(number).map_or(behind, |group| group.start);
+        let whole = ended.failures.iter().map(|(group, failure)| (first(*group), failure.clone()));
+        let mut failures: Vec<_> = whole.chain(merged.failures).collect();
         if failures.is_empty() {
             failures.extend(lost);
         }
@@ -189,6 +195,22 @@ impl<F, A> Reduction<'_, F, A> {
             Some(sum) => Ok(sum),
             None => attempt(|| self.fold.start()).map_err(|failure| blame::<T>(0, failure)),
         }
+    }
+}
+
+impl<'a, T: Task, F: Fold<T::Output>> Taker<Group<'a, T, F>> for &'a Reduction<'a, T, F> {
+    fn take(&self, outputs: Run<Folded<F::Output>>) {
+        for (number, folded) in (outputs.first..).zip(outputs.items) {
+            if let Some(progress) = self.progress {
+                progress.completed(folded.count);
+            }
+            self.add(number, folded);
+        }
+    }
+
+    fn next(&self, wanted: usize) -> Option<Group<'a, T, F>> {
+        let (first, tasks) = self.rests.take(self.batching.size(), wanted)?;
+        Some(self.group(first, tasks))
     }
 }
 
@@ -211,16 +233,14 @@ fn blame<T: Task>(task: usize, failure: Failure) -> Error {
 }
 
 /// The input, in groups.
-struct Groups<'a, I, T: Task, F, A> {
+struct Groups<'a, I, T: Task, F: Fold<T::Output>> {
     tasks: std::iter::Fuse<I>,
-    state: &'a Reduction<'a, F, A>,
-    rules: Rules<T::Output>,
+    state: &'a Reduction<'a, T, F>,
     /// The position of the next task.
     next: usize,
-    progress: Option<&'a Progress>,
 }
 
-impl<'a, T, I, F> Iterator for Groups<'a, I, T, F, F::Output>
+impl<'a, T, I, F> Iterator for Groups<'a, I, T, F>
 where
     T: Task,
     I: Iterator<Item = T>,
@@ -230,18 +250,64 @@ where
 
     fn next(&mut self) -> Option<Group<'a, T, F>> {
         let tasks: Vec<T> = self.tasks.by_ref().take(self.state.batching.size()).collect();
-        if let Some(progress) = self.progress {
+        if let Some(progress) = self.state.progress {
             progress.dispatched(tasks.len());
             if tasks.is_empty() {
                 progress.exhausted();
             }
         }
-        if tasks.is_empty() {
-            lock(&self.state.starts).push(self.next);
-            return None;
-        }
-        lock(&self.state.starts).push(self.next);
+        let first = self.next;
         self.next += tasks.len();
-        Some(Group { tasks, fold: self.state.fold, rules: self.rules })
+        (!tasks.is_empty()).then(|| self.state.group(first, tasks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::delayed;
+
+    #[test]
+    fn what_a_slow_group_leaves_is_for_all_and_merged_in_order() {
+        let fold = crate::fold(
+            String::new,
+            |all: String, n: u32| format!("{all}{n},"),
+            |left: String, right: String| left + &right,
+        );
+        let state = Reduction {
+            fold: &fold,
+            batching: Batching::new(None, joblib_backends::Capabilities::of_threads()),
+            rests: Rests::new(),
+            groups: Mutex::default(),
+            merged: Mutex::new(Merged::default()),
+            rules: Watch::default().into(),
+            progress: None,
+        };
+        let task = |n: u32| {
+            delayed(move || {
+                // Much longer than a group may take.
+                std::thread::sleep(Duration::from_millis(if n == 2 { 50 } else { 0 }));
+                n
+            })
+        };
+        let whole = state.group(0, (0..9).map(task).collect());
+        assert!((&state).next(2).is_none());
+        (&state).take(Run { first: 0, items: vec![whole.run()] });
+        let first = lock(&state.groups)[0].end;
+        // It may have been late before. That it slept is seen when the clock is looked at next.
+        assert!((1..=4).contains(&first), "it went on to {first}");
+        // Later groups first: each worker that wants some gets one.
+        let mut groups: Vec<_> = std::iter::from_fn(|| (&state).next(2)).collect();
+        assert!(groups.len() > 1);
+        while let Some(group) = groups.pop() {
+            let number = group.number;
+            (&state).take(Run { first: number, items: vec![group.run()] });
+            groups.extend(std::iter::from_fn(|| (&state).next(2)));
+        }
+        drop(groups);
+        let ended = Ended { total: lock(&state.groups).len(), ..Ended::default() };
+        assert_eq!(state.value(&ended).unwrap(), "0,1,2,3,4,5,6,7,8,");
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod wire;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -141,14 +142,12 @@ impl Recorder {
         }
     }
 
-    /// The «tasks» were groups; `starts` has the position of each one's first task, then the end.
-    pub(crate) fn regroup(&self, starts: &[usize]) {
+    /// The «tasks» were groups, of these tasks each.
+    pub(crate) fn regroup(&self, groups: &[Range<usize>]) {
         for bar in &mut lock(&self.state).bars {
-            let group = bar.first;
-            let Some(first) = starts.get(group) else { continue };
-            bar.first = *first;
-            let end = starts.get(group + bar.tasks).map_or(first + 1, |end| *end);
-            bar.tasks = end - first;
+            let Some(groups) = groups.get(bar.first..bar.first + bar.tasks) else { continue };
+            bar.first = groups.first().map_or(0, |first| first.start);
+            bar.tasks = groups.iter().map(Range::len).sum();
             bar.size = bar.tasks;
         }
     }

@@ -68,6 +68,25 @@ fn the_failed_task_is_blamed_wherever_its_group_ran() {
     }
 }
 
+fn slow_name(n: u32) -> String {
+    // Groups that have grown over the others end early here.
+    std::thread::sleep(Duration::from_millis(if n % 150 == 140 { 10 } else { 0 }));
+    name(n)
+}
+
+#[test]
+fn groups_that_end_early_are_merged_in_the_order_of_the_tasks() {
+    for parallel in everywhere() {
+        let concatenate = fold!(
+            String::new,
+            |all: String, name: String| all + &name,
+            |left: String, right: String| left + &right,
+        );
+        let tasks = (0..700).map(|n| delayed!(slow_name(n)));
+        assert_eq!(parallel.reduce(tasks, concatenate).unwrap(), expected(0..700), "{parallel:?}");
+    }
+}
+
 #[test]
 fn a_fold_that_panics_is_an_error() {
     for parallel in everywhere() {
