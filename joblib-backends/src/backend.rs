@@ -26,6 +26,8 @@ pub struct Capabilities {
     /// How long a batch should take for what its way there and back costs not to matter. `None`: as suits
     /// workers of this machine.
     pub batch_time: Option<Duration>,
+    /// Results may [stay](Batch::keep) where they were made, and be arguments of later batches of the call.
+    pub keeps_results: bool,
 }
 
 impl Capabilities {

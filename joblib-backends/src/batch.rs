@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::CallId;
+use crate::{CallId, Keep, Kept};
 
 /// Tasks that travel together, without their types.
 ///
@@ -36,6 +36,15 @@ pub trait Batch: Send {
     /// A backend that ships batches may then answer those tasks with [`Failure::NotRun`].
     fn patience(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether the result of task `task` stays where it was made; not if not overridden.
+    ///
+    /// Heeded by backends with the capability [`keeps_results`](crate::Capabilities::keeps_results),
+    /// whose answer is then a payload [with](Payload::with_kept) what stands for the result.
+    fn keep(&self, task: u32) -> Keep {
+        let _ = task;
+        Keep::No
     }
 
     /// Runs the tasks here, on this thread. Panics of tasks are caught and become answers.
@@ -137,6 +146,8 @@ pub(crate) fn refuse(mut batch: Box<dyn Batch>, why: &str) {
 #[derive(Debug, Default)]
 pub struct Frame {
     pub(crate) bytes: Vec<u8>,
+    /// Results that belong at these places.
+    pub(crate) gaps: Vec<(usize, Kept)>,
     /// What takes large arrays out.
     #[cfg(all(feature = "processes", target_os = "linux"))]
     pub(crate) carrier: Option<crate::processes::Carrier>,
@@ -145,6 +156,8 @@ pub struct Frame {
 /// Encoded arguments or results that came from another process.
 pub struct Payload<'a> {
     pub(crate) bytes: &'a [u8],
+    /// What stands for a result that stays.
+    pub(crate) kept: Option<Kept>,
     /// Where the arrays are that were taken out.
     #[cfg(all(feature = "processes", target_os = "linux"))]
     pub(crate) fetch: Option<Fetch<'a>>,
@@ -164,6 +177,7 @@ impl Frame {
     /// Empties the frame and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.gaps.clear();
     }
 
     /// The bytes written so far.
@@ -177,6 +191,7 @@ impl<'a> Payload<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
+            kept: None,
             #[cfg(all(feature = "processes", target_os = "linux"))]
             fetch: None,
         }

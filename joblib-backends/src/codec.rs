@@ -38,7 +38,7 @@ impl Frame {
     fn append<T: Serialize + ?Sized>(&mut self, value: &T, borrowed: bool) -> Result<(), Failure> {
         travelling(|| match self {
             #[cfg(target_os = "linux")]
-            Frame { bytes, carrier: Some(carrier) } => {
+            Frame { bytes, carrier: Some(carrier), .. } => {
                 message::encode_with(value, bytes, &mut |array| Ok(carrier.carry(array, borrowed)))
             }
             Frame { bytes, .. } => message::encode(value, bytes),
@@ -56,7 +56,9 @@ impl Payload<'_> {
     pub fn read<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
         travelling(|| match self {
             #[cfg(target_os = "linux")]
-            Payload { bytes, fetch: Some(fetch) } => message::decode_with(bytes, &mut |n| fetch(n)),
+            Payload { bytes, fetch: Some(fetch), .. } => {
+                message::decode_with(bytes, &mut |n| fetch(n))
+            }
             Payload { bytes, .. } => message::decode(bytes),
         })
         .map_err(|error| failure("reading", type_name::<T>(), &error))

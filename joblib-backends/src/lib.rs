@@ -54,6 +54,7 @@ mod cpus;
 mod distributed;
 mod error;
 mod inside;
+mod keep;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 mod launched;
 #[cfg(feature = "processes")]
@@ -79,6 +80,7 @@ pub use cpus::{cpu_count, physical_cpu_count};
 pub use distributed::Distributed;
 pub use error::{Error, Result};
 pub use inside::{inside_worker, worker_cores};
+pub use keep::{Keep, Kept};
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub use launched::{Launched, Launcher};
 #[cfg(feature = "processes")]

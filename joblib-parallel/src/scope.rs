@@ -27,7 +27,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
+use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Keep, Payload, Target};
 
 use crate::clock::Deadline;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -165,6 +165,9 @@ pub(crate) trait Work: Send {
     fn patience(&self) -> Option<Duration> {
         None
     }
+    fn keep(&self, _task: u32) -> Keep {
+        Keep::No
+    }
     fn run(self);
     fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure>;
     fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>);
@@ -196,6 +199,10 @@ impl<W: Work> Batch for Submitted<W> {
 
     fn patience(&self) -> Option<Duration> {
         self.batch.patience()
+    }
+
+    fn keep(&self, task: u32) -> Keep {
+        self.batch.keep(task)
     }
 
     fn run(self: Box<Self>) {

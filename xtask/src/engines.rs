@@ -25,15 +25,17 @@ const NAMESPACES: &[&str] = &["--net", "--pid", "--fork", "--kill-child", "--mou
 
 pub(crate) fn run(args: &[String]) -> Result {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    if let [INSIDE, rows, engines, launched, example] = words[..] {
+    if let [INSIDE, rows, engines, graphs, launched, example] = words[..] {
         let rows = self::rows(&rows.split(',').collect::<Vec<_>>())?;
-        return run_inside(&rows, engines, launched, example);
+        return run_inside(&rows, [engines, graphs], launched, example);
     }
     let rows = rows(&words)?;
     // Outside, where there is a network: what has to be compiled or installed.
     let tests = "test --quiet -p joblib-backends --all-features --no-run --test";
     let engines = executable(&format!("{tests} engines"))?;
     let launched = executable(&format!("{tests} launched"))?;
+    let graphs = "test --quiet -p joblib-parallel --features distributed --no-run --test engines";
+    let graphs = executable(graphs)?;
     let example = executable(
         "build --quiet --release -p joblib --features distributed --example grid_search",
     )?;
@@ -52,7 +54,9 @@ pub(crate) fn run(args: &[String]) -> Result {
         return Ok(());
     }
     let mut command = in_namespaces();
-    command.args(["engines", INSIDE, &ready.join(",")]).args([&engines, &launched, &example]);
+    command
+        .args(["engines", INSIDE, &ready.join(",")])
+        .args([&engines, &graphs, &launched, &example]);
     let status = command.stdin(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err("an engine failed; what it said is above".into()) }
 }
@@ -145,7 +149,7 @@ fn in_namespaces() -> Command {
     command
 }
 
-fn run_inside(rows: &[Row], engines: &str, launched: &str, example: &str) -> Result {
+fn run_inside(rows: &[Row], engines: [&str; 2], launched: &str, example: &str) -> Result {
     let table = table(example, "threads")?;
     for row in rows {
         println!("== {}", row.name());
@@ -158,10 +162,11 @@ fn run_inside(rows: &[Row], engines: &str, launched: &str, example: &str) -> Res
     Ok(())
 }
 
-fn run_engine(kind: &Kind, tests: &str, example: &str, table: &str) -> Result {
+fn run_engine(kind: &Kind, [tests, graphs]: [&str; 2], example: &str, table: &str) -> Result {
     let python = python::environment(kind.requirements)?;
     let engine = (kind.start)(&python)?;
     suite(tests, &engine, &python, &[])?;
+    suite(graphs, &engine, &python, &["--include-ignored"])?;
     if table_on(example, &engine.address, &python)? != table {
         let name = kind.name;
         return Err(format!("{name}: the example's table differs from that on threads").into());
@@ -170,7 +175,7 @@ fn run_engine(kind: &Kind, tests: &str, example: &str, table: &str) -> Result {
     suite(tests, &engine, &python, &["--ignored", "losses::"])
 }
 
-/// Runs tests of `joblib-backends` for engines.
+/// Runs tests for engines.
 fn suite(tests: &str, engine: &Engine, python: &Path, which: &[&str]) -> Result {
     let mut command = Command::new(tests);
     // One after the other: each counts on all workers of the engine.

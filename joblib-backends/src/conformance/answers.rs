@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gate::Gate;
 use super::trial::{Act, Extras, Ledger};
-use crate::{Backend, Error, Failure, NJobs};
+use crate::{Backend, Error, Failure, Keep, NJobs};
 
 /// It has a name, runs at least one task at once, and takes zero workers for a mistake.
 pub fn says_who_it_is_and_how_many(backend: Arc<dyn Backend>) {
@@ -96,6 +96,36 @@ pub fn answers_what_cannot_be_encoded(backend: Arc<dyn Backend>) {
     assert_eq!(answers[0], Ok(1u32.to_le_bytes().to_vec()));
     assert_eq!(answers[1], Err(Failure::Codec { message: "a socket".into() }));
     assert_eq!(answers[2], Ok(2u32.to_le_bytes().to_vec()));
+}
+
+/// Results that stay are arguments of later batches, whatever becomes of them besides; whoever keeps no
+/// results sends them all.
+pub fn keeps_results_for_batches_to_come(backend: Arc<dyn Backend>) {
+    let ledger = Ledger::new();
+    let large = vec![7; 3_000_000];
+    let acts =
+        || vec![Act::Echo(vec![1, 2]), Act::Echo(large.clone()), Act::Echo(vec![3]), echo(4)];
+    let keep = || Extras {
+        keep: vec![Keep::Yes, Keep::Yes, Keep::AndSend, Keep::No],
+        ..Extras::default()
+    };
+    let first = ledger.submit_with(&*backend, acts(), keep());
+    let answers: Vec<_> = ledger.settle_batch(first).into_iter().map(Result::unwrap).collect();
+    let last = 4u32.to_le_bytes().to_vec();
+    if !backend.capabilities().keeps_results {
+        assert!(answers == [vec![1, 2], large, vec![3], last]);
+        return assert!(ledger.take_kept().is_empty());
+    }
+    assert_eq!(answers, [vec![], vec![], vec![3], last]);
+    let mut kept = ledger.take_kept();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    kept.push(kept[0].clone());
+    // What is made of them may stay, too, and may then be all that is left.
+    let second = ledger.submit_with(&*backend, vec![Act::Join(kept)], keep());
+    assert_eq!(ledger.settle_batch(second), [Ok(vec![])]);
+    let third = ledger.submit(&*backend, vec![echo(4), Act::Join(ledger.take_kept())]);
+    let answers = ledger.settle_batch(third);
+    assert!(answers[1] == Ok([&[1, 2][..], &large, &[3, 1, 2]].concat()));
 }
 
 /// A batch may submit the next one when it is dropped, as dispatchers do.

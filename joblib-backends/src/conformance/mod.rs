@@ -56,6 +56,7 @@ macro_rules! backend_conformance {
                 reports_a_panic_and_keeps_its_neighbours,
                 answers_what_cannot_travel,
                 answers_what_cannot_be_encoded,
+                keeps_results_for_batches_to_come,
                 lets_batches_submit_while_they_end,
                 runs_as_many_as_it_says,
                 gives_what_waits_to_idle_workers,

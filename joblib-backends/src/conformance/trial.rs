@@ -8,12 +8,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{LIMIT, gate};
-use crate::{Backend, Batch, CallId, Failure, Frame, Payload, Target};
+use crate::{Backend, Batch, CallId, Failure, Frame, Keep, Kept, Payload, Target};
 
 /// What one task does.
 pub(super) enum Act {
     /// Returns these bytes.
     Echo(Vec<u8>),
+    /// Returns these results, which the backend keeps, one after the other.
+    Join(Vec<Kept>),
     /// Panics with this message.
     Panic(String),
     /// Waits at the gate with this port, and returns nothing.
@@ -37,7 +39,7 @@ impl Act {
             Act::Panic(message) => std::panic::panic_any(message.clone()),
             Act::Visit(port) => gate::visit(*port),
             Act::Exit(code) => std::process::exit(*code),
-            Act::Stuck(_) => {}
+            Act::Stuck(_) | Act::Join(_) => {}
             Act::Local(act) => act.take().into_iter().for_each(|act| act()),
         }
         Vec::new()
@@ -50,6 +52,7 @@ impl Act {
             Act::Visit(port) => (2, port.to_le_bytes().to_vec()),
             Act::Exit(code) => (3, code.to_le_bytes().to_vec()),
             Act::Stuck(message) => return Err(Failure::Codec { message: message.clone() }),
+            Act::Join(_) => (0, Vec::new()),
             Act::Local(_) => return Err(Failure::Codec { message: "not portable".into() }),
         };
         Ok([&[tag], &bytes[..]].concat())
@@ -91,6 +94,8 @@ struct Trial {
 pub(super) struct Extras {
     /// How long each task may take.
     pub(super) limit: Option<Duration>,
+    /// What becomes of the results, task by task; those that are not named do not stay.
+    pub(super) keep: Vec<Keep>,
     /// Run when the batch is dropped.
     pub(super) then: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -114,6 +119,10 @@ impl Batch for Trial {
         self.extras.limit
     }
 
+    fn keep(&self, task: u32) -> Keep {
+        self.extras.keep.get(task as usize).copied().unwrap_or_default()
+    }
+
     fn run(mut self: Box<Self>) {
         for task in 0..self.len() {
             let act = &mut self.acts[task as usize];
@@ -124,13 +133,23 @@ impl Batch for Trial {
     }
 
     fn encode(&self, task: u32, out: &mut Frame) -> Result<(), Failure> {
-        out.bytes.extend_from_slice(&self.acts[task as usize].to_bytes()?);
+        let act = &self.acts[task as usize];
+        out.bytes.extend_from_slice(&act.to_bytes()?);
+        if let Act::Join(results) = act {
+            results.iter().for_each(|kept| out.write_kept(kept));
+        }
         Ok(())
     }
 
     fn reply(&mut self, task: u32, answer: Result<Payload<'_>, Failure>) {
         assert!(task < self.len(), "an answer for task {task} of {}", self.len());
-        self.ledger.answer(self.number, task, answer.map(|payload| payload.as_bytes().to_vec()));
+        let answer = answer.map(|mut payload| {
+            if let Some(kept) = payload.take_kept() {
+                self.ledger.lock().kept.insert((self.number, task), kept);
+            }
+            payload.as_bytes().to_vec()
+        });
+        self.ledger.answer(self.number, task, answer);
     }
 }
 
@@ -163,6 +182,7 @@ struct State {
     dropped: usize,
     answers: BTreeMap<(usize, u32), Answer>,
     twice: Vec<(usize, u32)>,
+    kept: BTreeMap<(usize, u32), Kept>,
 }
 
 impl Ledger {
@@ -220,6 +240,11 @@ impl Ledger {
         state.dropped += 1;
         drop(state);
         self.settled.notify_all();
+    }
+
+    /// The results that stayed, in the order of batches and tasks.
+    pub(super) fn take_kept(&self) -> Vec<Kept> {
+        std::mem::take(&mut self.lock().kept).into_values().collect()
     }
 
     /// Whether a task has failed so far.

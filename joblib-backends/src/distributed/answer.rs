@@ -2,10 +2,12 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::scatter::{Blob, Stays};
 use crate::processes::remote::{Record, describe};
-use crate::{Batch, Failure, Payload};
+use crate::{Batch, Failure, Keep, Kept, Payload};
 
 /// The bytes in front of what the tasks printed.
 const HEAD: usize = 1 + 4 + 4 + 8 + 4 + 8 + 4 + 4;
@@ -61,8 +63,8 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// Gives every task of `batch` its answer.
-    pub(super) fn deliver(&self, batch: &mut dyn Batch) {
+    /// Gives every task of `batch` its answer. Results that stay are kept by the engine as `results`.
+    pub(super) fn deliver(&self, batch: &mut dyn Batch, results: Option<&Arc<Blob>>) {
         if self.status == Status::NoStart {
             let message = String::from_utf8_lossy(self.body).into_owned();
             for task in 0..batch.len() {
@@ -78,7 +80,9 @@ impl<'a> Answer<'a> {
                 continue;
             };
             if std::mem::take(open) {
-                batch.reply(record.task, answer.map(Payload::new));
+                let stays = batch.keep(record.task) != Keep::No;
+                let kept = results.filter(|_| stays).map(|results| Stays::of(results, record.task));
+                batch.reply(record.task, answer.map(|bytes| with_kept(Payload::new(bytes), kept)));
             }
         }
         if self.status != Status::Done {
@@ -105,5 +109,12 @@ impl<'a> Answer<'a> {
         let raw = if self.code < 0 { -self.code } else { self.code << 8 };
         let status = describe(ExitStatus::from_raw(raw));
         Failure::WorkerDied { worker: self.worker, status, after, peak_memory: self.peak_memory }
+    }
+}
+
+fn with_kept(payload: Payload<'_>, kept: Option<Kept>) -> Payload<'_> {
+    match kept {
+        Some(kept) => payload.with_kept(kept),
+        None => payload,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct State {
     n_jobs: AtomicUsize,
     /// Whether the engine can stop what runs.
     kill: AtomicBool,
+    /// Whether the engine can keep results.
+    keep: AtomicBool,
 }
 
 #[derive(Default)]
@@ -72,6 +74,8 @@ pub(super) struct Flight {
     pub(super) call: Arc<Call>,
     /// What its arguments refer to.
     pub(super) blobs: Vec<Arc<Blob>>,
+    /// What the engine keeps of its results.
+    pub(super) results: Option<Arc<Blob>>,
 }
 
 impl Flight {
@@ -91,6 +95,11 @@ impl Flight {
 impl State {
     pub(super) fn lock(&self) -> MutexGuard<'_, Batches> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the engine can keep results.
+    pub(super) fn can_keep(&self) -> bool {
+        self.keep.load(Relaxed)
     }
 
     /// Ends everything under way with `why`, for good.
@@ -128,6 +137,7 @@ impl Bridge {
             gone: Condvar::new(),
             n_jobs: AtomicUsize::new(1),
             kill: AtomicBool::new(false),
+            keep: AtomicBool::new(false),
         });
         let (ready, greeting) = mpsc::channel();
         let (orders, work) = mpsc::channel();
@@ -162,6 +172,11 @@ impl Bridge {
         self.state.kill.load(Relaxed)
     }
 
+    /// Whether the engine can keep results.
+    pub(super) fn can_keep(&self) -> bool {
+        self.state.can_keep()
+    }
+
     pub(super) fn submit(&self, batch: Box<dyn Batch>) {
         let mut batches = self.state.lock();
         if let Some(why) = batches.closed.clone() {
@@ -171,7 +186,7 @@ impl Bridge {
         batches.waiting += 1;
         let call = batches.call(batch.call());
         drop(batches);
-        self.order(Work::Submit(Flight { batch, call, blobs: Vec::new() }));
+        self.order(Work::Submit(Flight { batch, call, blobs: Vec::new(), results: None }));
     }
 
     /// Drops what is under way for `call`, and kills what runs.
@@ -266,8 +281,9 @@ impl Reader {
 
     fn take(&self, news: News) {
         match news {
-            News::Ready { n_jobs, kill, about } => {
+            News::Ready { n_jobs, kill, keep, about } => {
                 self.state.kill.store(kill, Relaxed);
+                self.state.keep.store(keep, Relaxed);
                 self.set_n_jobs(n_jobs);
                 self.ready.send(Ok(about)).ok();
             }
@@ -277,7 +293,7 @@ impl Reader {
                     match Answer::read(&bytes) {
                         Some(answer) => {
                             show(answer.prints);
-                            answer.deliver(&mut *flight.batch);
+                            answer.deliver(&mut *flight.batch, flight.results.as_ref());
                         }
                         None => flight.fail("a worker of the engine gave an answer without sense"),
                     }

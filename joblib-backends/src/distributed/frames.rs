@@ -16,15 +16,15 @@ pub(super) enum Order {
     Close = 3,
     /// An array or shared value for batches to come; the id is the one they refer to it by.
     Put = 4,
-    /// No batch refers to that id any more.
+    /// No batch refers to that blob, or to results kept under that id, any more.
     Drop = 5,
 }
 
 /// What comes back.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum News {
-    /// The engine is there, with so many workers; whether it can stop what runs; what it is.
-    Ready { n_jobs: u64, kill: bool, about: String },
+    /// The engine is there, with so many workers; whether it can stop what runs, and keep results; what it is.
+    Ready { n_jobs: u64, kill: bool, keep: bool, about: String },
     /// What a worker says about a batch.
     Answer { id: u64, bytes: Vec<u8> },
     /// The engine could not run a batch.
@@ -45,10 +45,12 @@ pub(super) struct Job {
     pub(super) call: u64,
     /// The bytes of the record that marks the end of the answers.
     pub(super) end: u32,
+    /// How many [`Gap`]s follow, in front of the tasks.
+    pub(super) gaps: u32,
 }
 
 impl Job {
-    pub(super) const LEN: usize = 36;
+    pub(super) const LEN: usize = 40;
 
     pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
@@ -56,7 +58,32 @@ impl Job {
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
-        bytes[32..].copy_from_slice(&self.end.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.end.to_le_bytes());
+        bytes[36..].copy_from_slice(&self.gaps.to_le_bytes());
+        bytes
+    }
+}
+
+/// A place in the arguments of a task where a result belongs that the engine keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    pub(super) task: u32,
+    /// How many bytes of the arguments are in front.
+    pub(super) at: u64,
+    /// Under which id the results of a batch are kept, and which task's it is.
+    pub(super) results: u64,
+    pub(super) of: u32,
+}
+
+impl Gap {
+    pub(super) const LEN: usize = 24;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..4].copy_from_slice(&self.task.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.of.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.at.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.results.to_le_bytes());
         bytes
     }
 }
@@ -104,7 +131,8 @@ pub(super) fn read(source: &mut impl Read) -> io::Result<Option<News>> {
         1 => News::Ready {
             n_jobs: id,
             kill: bytes.first() == Some(&1),
-            about: text(bytes.split_off(1.min(bytes.len()))),
+            keep: bytes.get(1) == Some(&1),
+            about: text(bytes.split_off(2.min(bytes.len()))),
         },
         2 => News::Answer { id, bytes },
         3 => News::Failed { id, message: text(bytes) },

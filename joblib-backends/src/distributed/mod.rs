@@ -109,6 +109,7 @@ impl Backend for Distributed {
             kill: self.bridge.can_kill(),
             timeout: true,
             batch_time: Some(BATCH_TIME),
+            keeps_results: self.bridge.can_keep(),
             ..Capabilities::default()
         }
     }

@@ -16,9 +16,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::frames::{self, Order};
 use super::writer::Work;
-use crate::Shared;
 use crate::codec::explain;
 use crate::processes::far;
+use crate::{Kept, Shared};
 
 /// What has more bytes than this goes ahead of its batch.
 const MAX_NBYTES: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Bytes on an engine, which are dropped there when nothing here refers to them.
 #[derive(Debug)]
 pub(crate) struct Blob {
-    id: u64,
+    pub(super) id: u64,
     orders: Weak<Orders>,
 }
 
@@ -48,6 +48,19 @@ impl Drop for Blob {
         {
             orders.send(Work::Drop(self.id)).ok();
         }
+    }
+}
+
+/// The result of one task, which the engine keeps with those of the whole batch.
+#[derive(Debug)]
+pub(super) struct Stays {
+    pub(super) results: Arc<Blob>,
+    pub(super) task: u32,
+}
+
+impl Stays {
+    pub(super) fn of(results: &Arc<Blob>, task: u32) -> Kept {
+        Kept::new(Self { results: Arc::clone(results), task })
     }
 }
 
@@ -73,11 +86,18 @@ impl Scatter {
         len: usize,
         write: impl FnOnce(&mut BufWriter<ChildStdin>) -> io::Result<()>,
     ) -> io::Result<Arc<Blob>> {
-        let id = self.next.fetch_add(1, Relaxed) % far::IDS;
+        let blob = self.blob();
         let mut pipe = lock(&self.pipe);
-        frames::begin(&mut *pipe, Order::Put, id, len)?;
+        frames::begin(&mut *pipe, Order::Put, blob.id, len)?;
         write(&mut pipe)?;
-        Ok(Arc::new(Blob { id, orders: Weak::clone(&self.orders) }))
+        Ok(blob)
+    }
+
+    /// Bytes that are still to come to the engine, with an id of their own.
+    pub(super) fn blob(&self) -> Arc<Blob> {
+        // 0 is no id.
+        let id = (self.next.fetch_add(1, Relaxed) % far::IDS).max(1);
+        Arc::new(Blob { id, orders: Weak::clone(&self.orders) })
     }
 }
 

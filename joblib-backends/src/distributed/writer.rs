@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::bridge::{Flight, State};
-use super::frames::{self, Job, Order};
-use super::scatter::{Blob, Call, Parcel, Scatter, lock};
+use super::frames::{self, Gap, Job, Order};
+use super::scatter::{Blob, Call, Parcel, Scatter, Stays, lock};
 use crate::processes::{Carrier, remote};
-use crate::{Batch, CallId, Frame};
+use crate::{Batch, CallId, Failure, Frame, Keep};
 
 /// What there is to write.
 pub(super) enum Work {
@@ -50,16 +50,18 @@ impl Writer {
     }
 
     fn submit(&mut self, mut flight: Flight) -> io::Result<()> {
-        let payload = match Payload::of(&*flight.batch, &self.scatter, &flight.call) {
-            Ok(payload) => payload,
-            Err(why) => {
-                self.state.lock().waiting -= 1;
-                flight.refuse(&why);
-                self.state.gone.notify_all();
-                return Ok(());
-            }
-        };
+        let payload =
+            match Payload::of(&*flight.batch, &self.scatter, &flight.call, self.state.can_keep()) {
+                Ok(payload) => payload,
+                Err(why) => {
+                    self.state.lock().waiting -= 1;
+                    flight.refuse(&why);
+                    self.state.gone.notify_all();
+                    return Ok(());
+                }
+            };
         flight.blobs = payload.blobs;
+        flight.results = payload.results;
         let id = self.next;
         self.next += 1;
         let mut batches = self.state.lock();
@@ -72,7 +74,7 @@ impl Writer {
         }
         batches.under_way.insert(id, flight);
         drop(batches);
-        self.write(Order::Submit, id, &[&payload.ids, &payload.job])
+        self.write(Order::Submit, id, &[&payload.head, &payload.job])
     }
 
     fn cancel(&mut self, call: CallId) -> io::Result<()> {
@@ -90,15 +92,24 @@ impl Writer {
 
 /// What is written for a batch.
 struct Payload {
-    /// The number of blobs and their ids.
-    ids: Vec<u8>,
+    /// What the side process has to know.
+    head: Vec<u8>,
     /// What the worker has to know, a record per task, and the mark at the end.
     job: Vec<u8>,
+    /// What it refers to.
     blobs: Vec<Arc<Blob>>,
+    /// What stays of its results.
+    results: Option<Arc<Blob>>,
 }
 
 impl Payload {
-    fn of(batch: &dyn Batch, scatter: &Arc<Scatter>, call: &Arc<Call>) -> Result<Self, String> {
+    /// With results that stay if the engine `can_keep` them.
+    fn of(
+        batch: &dyn Batch,
+        scatter: &Arc<Scatter>,
+        call: &Arc<Call>,
+        can_keep: bool,
+    ) -> Result<Self, String> {
         let Some(target) = batch.target() else {
             return Err("a closure cannot leave the process: write the task as a call, \
                         `delayed!(function(arguments))`"
@@ -119,20 +130,63 @@ impl Payload {
             limit,
             call: batch.call().0,
             end: u32::try_from(end.len()).unwrap_or(0),
+            gaps: 0,
         };
-        let mut job = header.to_bytes().to_vec();
         let parcel = Arc::new(Parcel::new(scatter, call));
         let carrier = Some(Carrier::ToEngine(Arc::clone(&parcel)));
         let mut frame = Frame { carrier, ..Frame::default() };
+        let (mut tasks, mut gaps) = (Vec::new(), Gaps::default());
         for task in 0..batch.len() {
             frame.clear();
             let encoded = parcel.fill(|| batch.encode(task, &mut frame));
-            remote::push_record(&mut job, task, encoded.map(|()| frame.as_bytes()));
+            let encoded = encoded.and_then(|()| gaps.note(task, &frame));
+            remote::push_record(&mut tasks, task, encoded.map(|()| frame.as_bytes()));
         }
+        let (used, mut blobs) = parcel.into_used();
+        let inputs: Vec<u64> = gaps.inputs.iter().map(|results| results.id).collect();
+        blobs.extend(gaps.inputs);
+        let keep = |task: &u32| if can_keep { batch.keep(*task) } else { Keep::No };
+        let results = (0..batch.len()).any(|task| keep(&task) != Keep::No).then(|| scatter.blob());
+        let silent: Vec<u32> = (0..batch.len()).filter(|task| keep(task) == Keep::Yes).collect();
+
+        let mut head = Vec::new();
+        for ids in [&used, &inputs] {
+            head.extend((ids.len() as u32).to_le_bytes());
+            head.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        }
+        head.extend(results.as_ref().map_or(0, |results| results.id).to_le_bytes());
+        head.extend((silent.len() as u32).to_le_bytes());
+        head.extend(silent.iter().flat_map(|task| task.to_le_bytes()));
+        let header = Job { gaps: gaps.all.len() as u32, ..header };
+        let mut job = header.to_bytes().to_vec();
+        job.extend(gaps.all.iter().flat_map(|gap| gap.to_bytes()));
+        job.extend(tasks);
         job.extend(end);
-        let (used, blobs) = parcel.into_used();
-        let mut ids = (used.len() as u32).to_le_bytes().to_vec();
-        ids.extend(used.iter().flat_map(|id| id.to_le_bytes()));
-        Ok(Self { ids, job, blobs })
+        Ok(Self { head, job, blobs, results })
+    }
+}
+
+/// Where results belong that the engine keeps, and which those are.
+#[derive(Default)]
+struct Gaps {
+    all: Vec<Gap>,
+    inputs: Vec<Arc<Blob>>,
+}
+
+impl Gaps {
+    /// Takes in those of one task, whose arguments are in `frame`.
+    fn note(&mut self, task: u32, frame: &Frame) -> Result<(), Failure> {
+        let stays =
+            frame.gaps().iter().map(|(at, kept)| Some((*at, kept.downcast_ref::<Stays>()?)));
+        let stays: Vec<_> = stays.collect::<Option<_>>().ok_or_else(|| Failure::Refused {
+            message: "an argument is kept by another backend".into(),
+        })?;
+        for (at, Stays { results, task: of }) in stays {
+            if !self.inputs.iter().any(|known| Arc::ptr_eq(known, results)) {
+                self.inputs.push(Arc::clone(results));
+            }
+            self.all.push(Gap { task, at: at as u64, results: results.id, of: *of });
+        }
+        Ok(())
     }
 }

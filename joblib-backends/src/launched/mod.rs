@@ -190,6 +190,7 @@ impl Backend for Launched {
             timeout: true,
             max_batch_len: self.options.max_tasks,
             batch_time: Some(BATCH_TIME),
+            keeps_results: false,
         }
     }
 

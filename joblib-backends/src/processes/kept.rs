@@ -44,7 +44,7 @@ pub(crate) fn read<T: DeserializeOwned + 'static>(
         count.set(count.get() + 1);
         fetch(asked)
     };
-    let mut noted = Payload { bytes, fetch: Some(&noting) };
+    let mut noted = Payload { fetch: Some(&noting), ..Payload::new(bytes) };
     let value: T = noted.read()?;
     let len = bytes.len() - noted.bytes.len();
     payload.bytes = &bytes[len..];

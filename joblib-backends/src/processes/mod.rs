@@ -181,6 +181,7 @@ impl Backend for Processes {
             timeout: true,
             max_batch_len: self.options.workers.max_tasks,
             batch_time: None,
+            keeps_results: false,
         }
     }
 

@@ -5,17 +5,17 @@ use std::slice::Iter;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use joblib_backends::{Failure, Frame};
+use joblib_backends::{Failure, Frame, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Node, Value, Vertex, copy, take, typed};
+use super::{Node, Value, Vertex};
 use crate::argument::{Argument, Borrowed, ByRef, Held, Input, Known, List, Own, Probe};
 
 /// An argument of a node's call: something to be computed first, or an ordinary argument, which
 /// stays with the node and is copied for each computation.
 pub trait Fetch<K: Argument>: Input<K> + Send + Sync + 'static {
-    /// What a task would hold in this place.
-    type Plain: Held<K>;
+    /// As which kind it travels.
+    type Kind: for<'x> Argument<Lent<'x> = K::Lent<'x>>;
 
     /// What a call keeps while it runs.
     type Fetched;
@@ -45,7 +45,7 @@ pub trait Fetch<K: Argument>: Input<K> + Send + Sync + 'static {
 }
 
 impl<K: Argument, H: Held<K> + Sync + 'static> Fetch<K> for H {
-    type Plain = H;
+    type Kind = K;
     type Fetched = H;
 
     fn fetch(&self, _: &mut IntoIter<Value>) -> Result<H, Failure> {
@@ -80,14 +80,27 @@ impl<R: DeserializeOwned + 'static> Input<ByRef<[R]>> for Gather<R> {}
 
 /// The next of the results that a call was promised.
 fn next<R: Send + Sync + 'static>(value: Option<Value>) -> Result<Arc<R>, Failure> {
-    value.ok_or(Failure::Lost).and_then(typed)
+    value.ok_or(Failure::Lost).and_then(Value::typed)
+}
+
+/// Writes the next of the results that a call was promised, or notes that it is where the call goes.
+fn write<R>(results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure>
+where
+    R: Serialize + Send + Sync + 'static,
+{
+    let value = results.next().ok_or(Failure::Lost)?;
+    match value.kept() {
+        Some(kept) => out.write_kept(kept),
+        None => out.write(&*value.clone().typed::<R>()?)?,
+    }
+    Ok(())
 }
 
 impl<R> Fetch<ByRef<R>> for Lend<R>
 where
     R: Borrowed + Serialize + Send + Sync + 'static,
 {
-    type Plain = &'static R;
+    type Kind = ByRef<R>;
     type Fetched = Arc<R>;
 
     fn inputs(&self, visit: &mut dyn FnMut(&Arc<Vertex>)) {
@@ -107,10 +120,12 @@ where
     }
 
     fn write(&self, results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure> {
-        let value = next::<R>(results.next().cloned())?;
         // Another result may lie in the same place later: only constants stay for the whole call.
         let stays = self.0.as_ref().is_some_and(|node| node.vertex.call.given().is_some());
-        if stays { out.write_borrowed(&*value) } else { out.write(&*value) }
+        if stays {
+            return out.write_borrowed(&*next::<R>(results.next().cloned())?);
+        }
+        write::<R>(results, out)
     }
 }
 
@@ -118,7 +133,7 @@ impl<R> Fetch<Own<R>> for Take<R>
 where
     R: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    type Plain = R;
+    type Kind = Own<R>;
     type Fetched = R;
 
     fn inputs(&self, visit: &mut dyn FnMut(&Arc<Vertex>)) {
@@ -130,7 +145,7 @@ where
     }
 
     fn fetch(&self, results: &mut IntoIter<Value>) -> Result<R, Failure> {
-        results.next().ok_or(Failure::Lost).and_then(take)
+        results.next().ok_or(Failure::Lost).and_then(Value::take)
     }
 
     fn lend(fetched: R, _: &mut Option<R>) -> R {
@@ -138,7 +153,7 @@ where
     }
 
     fn write(&self, results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure> {
-        out.write(&*next::<R>(results.next().cloned())?)
+        write::<R>(results, out)
     }
 }
 
@@ -155,12 +170,12 @@ where
     }
 
     fn list(&self, results: &mut IntoIter<Value>) -> Result<Vec<R>, Failure> {
-        results.take(self.0.len()).map(take).collect()
+        results.take(self.0.len()).map(Value::take).collect()
     }
 
-    /// A list of references would be written in another way than the list of values.
-    fn copies(&self, results: &mut Iter<'_, Value>) -> Result<Vec<R>, Failure> {
-        results.take(self.0.len()).map(|value| copy(&*typed::<R>(Arc::clone(value))?)).collect()
+    fn write(&self, results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure> {
+        out.write(&(self.0.len() as u64))?;
+        self.0.iter().try_for_each(|_| write::<R>(results, out))
     }
 }
 
@@ -168,7 +183,7 @@ impl<R> Fetch<Own<Vec<R>>> for Gather<R>
 where
     R: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    type Plain = Vec<R>;
+    type Kind = Apart<Own<Vec<R>>>;
     type Fetched = Vec<R>;
 
     fn inputs(&self, visit: &mut dyn FnMut(&Arc<Vertex>)) {
@@ -188,7 +203,7 @@ where
     }
 
     fn write(&self, results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure> {
-        out.write(&self.copies(results)?)
+        self.write(results, out)
     }
 }
 
@@ -196,7 +211,7 @@ impl<R> Fetch<ByRef<[R]>> for Gather<R>
 where
     R: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    type Plain = &'static [R];
+    type Kind = Apart<ByRef<[R]>>;
     type Fetched = Vec<R>;
 
     fn inputs(&self, visit: &mut dyn FnMut(&Arc<Vertex>)) {
@@ -216,7 +231,60 @@ where
     }
 
     fn write(&self, results: &mut Iter<'_, Value>, out: &mut Frame) -> Result<(), Failure> {
-        out.write(self.copies(results)?.as_slice())
+        self.write(results, out)
+    }
+}
+
+/// A list whose elements travel one by one, because each is the result of a call.
+#[derive(Debug)]
+pub struct Apart<K>(PhantomData<fn() -> K>);
+
+fn read_apart<R: DeserializeOwned>(payload: &mut Payload<'_>) -> Result<Vec<R>, Failure> {
+    let len: u64 = payload.read()?;
+    (0..len).map(|_| payload.read()).collect()
+}
+
+impl<R: DeserializeOwned + 'static> Argument for Apart<Own<Vec<R>>> {
+    type Owned = Vec<R>;
+    type Lent<'x> = Vec<R>;
+
+    fn lend(owned: Vec<R>, _: &mut Option<Vec<R>>) -> Vec<R> {
+        owned
+    }
+
+    fn read(payload: &mut Payload<'_>) -> Result<Vec<R>, Failure> {
+        read_apart(payload)
+    }
+}
+
+impl<R: DeserializeOwned + 'static> Argument for Apart<ByRef<[R]>> {
+    type Owned = Vec<R>;
+    type Lent<'x> = &'x [R];
+
+    fn lend(owned: Vec<R>, slot: &mut Option<Vec<R>>) -> &[R] {
+        slot.insert(owned)
+    }
+
+    fn read(payload: &mut Payload<'_>) -> Result<Vec<R>, Failure> {
+        read_apart(payload)
+    }
+}
+
+/// An argument that is nowhere here: a call that another process makes is only named here.
+#[derive(Debug)]
+pub(super) enum Elsewhere {}
+
+impl<K: Argument> Held<K> for Elsewhere {
+    fn lend<'x>(self) -> K::Lent<'x> {
+        match self {}
+    }
+
+    fn write(&self, _: &mut Frame) -> Result<(), Failure> {
+        match *self {}
+    }
+
+    fn again(&self) -> Result<Self, Failure> {
+        match *self {}
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use joblib_backends::{Failure, Frame, Payload, Target};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::argument::Elsewhere;
 use super::{Fetch, Node, Value, Vertex};
 use crate::Task;
 use crate::argument::Argument;
@@ -61,21 +62,21 @@ impl fmt::Debug for dyn Call {
 }
 
 /// A result without a call.
-pub(super) struct Constant<R>(Arc<R>);
+pub(super) struct Constant(Value);
 
-impl<R> Constant<R> {
-    pub(super) fn new(value: R) -> Self {
-        Self(Arc::new(value))
+impl Constant {
+    pub(super) fn new<R: Send + Sync + 'static>(value: R) -> Self {
+        Self(Value::new(value))
     }
 }
 
-impl<R: Send + Sync + 'static> Call for Constant<R> {
+impl Call for Constant {
     fn name(&self) -> &'static str {
         "value"
     }
 
     fn given(&self) -> Option<Value> {
-        Some(Arc::clone(&self.0) as Value)
+        Some(self.0.clone())
     }
 
     fn inputs(&self, _: &mut dyn FnMut(&Arc<Vertex>)) {}
@@ -120,6 +121,13 @@ where
     }
 }
 
+/// What is held for each argument of a call that another process makes.
+macro_rules! elsewhere {
+    ($K:ident) => {
+        Elsewhere
+    };
+}
+
 /// One impl for each number of arguments.
 macro_rules! arity {
     ($($K:ident $H:ident $held:ident $slot:ident),*) => {
@@ -152,16 +160,16 @@ macro_rules! arity {
                 $(let $held = $held.fetch(&mut inputs)?;)*
                 let _ = &mut inputs;
                 $(let mut $slot = None;)*
-                Ok(Arc::new((self.function)($($H::lend($held, &mut $slot)),*)))
+                Ok(Value::new((self.function)($($H::lend($held, &mut $slot)),*)))
             }
 
             fn target(&self, traced: bool) -> Option<Target> {
-                type Plain<N, F, R, $($K, $H),*> =
-                    Portable<N, F, ($(<$H as Fetch<$K>>::Plain,)*), ($($K,)*), R>;
+                type There<N, F, R, $($K, $H),*> =
+                    Portable<N, F, ($(elsewhere!($K),)*), ($(<$H as Fetch<$K>>::Kind,)*), R>;
                 if traced {
-                    trace::wire::target::<Plain<N, F, R, $($K, $H),*>>()
+                    trace::wire::target::<There<N, F, R, $($K, $H),*>>()
                 } else {
-                    Some(Plain::<N, F, R, $($K, $H),*>::portable()?.target)
+                    Some(There::<N, F, R, $($K, $H),*>::portable()?.target)
                 }
             }
 
@@ -178,14 +186,21 @@ macro_rules! arity {
                 mut result: Payload<'_>,
                 traced: bool,
             ) -> (Result<Value, Failure>, Option<Span>) {
-                type Plain<N, F, R, $($K, $H),*> =
-                    Portable<N, F, ($(<$H as Fetch<$K>>::Plain,)*), ($($K,)*), R>;
+                type There<N, F, R, $($K, $H),*> =
+                    Portable<N, F, ($(elsewhere!($K),)*), ($(<$H as Fetch<$K>>::Kind,)*), R>;
+                if let Some(kept) = result.take_kept() {
+                    if result.as_bytes().is_empty() {
+                        return (Ok(Value::Away(kept)), None);
+                    }
+                    let value = result.read::<R>();
+                    return (value.map(|value| Value::Both(Arc::new(value), kept)), None);
+                }
                 let (output, span) = if traced {
-                    trace::wire::read::<Plain<N, F, R, $($K, $H),*>>(&mut result)
+                    trace::wire::read::<There<N, F, R, $($K, $H),*>>(&mut result)
                 } else {
                     (result.read::<R>(), None)
                 };
-                (output.map(|output| Arc::new(output) as Value), span)
+                (output.map(Value::new), span)
             }
         }
     };

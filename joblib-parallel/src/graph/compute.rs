@@ -28,7 +28,7 @@ pub(crate) fn compute<W: Wanted>(
     let mut order = Order::default();
     wanted.vertices(&mut |vertex| order.want(vertex));
     let steps = std::mem::take(&mut order.steps);
-    let state = State::new(steps, &order.wanted, dispatch, progress);
+    let state = State::new(steps, dispatch, progress);
     match plan {
         Plan::InPlace => in_place(&state),
         Plan::On(workers) => on(workers, &state),

@@ -3,7 +3,9 @@
 //! A [`Node`] is a description: nothing runs until [`Parallel::compute`](crate::Parallel::compute). It
 //! puts all nodes that are needed in an order (`order`), and runs each as soon as its arguments are
 //! there (`state`): on workers that share our memory by loops that take one node after the other
-//! (`runner`), elsewhere in batches of calls of one function (`shipment`).
+//! (`runner`), elsewhere in batches of calls of one function (`shipment`). A backend that can keeps
+//! results where they were made: what is here then only stands for them (`value`), and the engine
+//! brings each to the calls that need it.
 
 mod argument;
 mod call;
@@ -12,19 +14,19 @@ mod order;
 mod runner;
 mod shipment;
 mod state;
+mod value;
 mod wanted;
 
-use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use joblib_backends::{Failure, Frame, Payload};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use argument::Fetch;
 pub(crate) use call::Call;
 pub(crate) use compute::compute;
+pub(crate) use value::Value;
 pub use wanted::Wanted;
 
 use call::Constant;
@@ -70,9 +72,6 @@ pub struct Node<R> {
 pub struct Vertex {
     call: Box<dyn Call>,
 }
-
-/// A result without its type.
-pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 impl<R> Node<R> {
     pub(crate) fn new(call: impl Call + 'static) -> Self {
@@ -120,24 +119,4 @@ impl Drop for Vertex {
             }
         }
     }
-}
-
-/// A copy of a result, made by writing it down and reading it again, as for another process.
-fn copy<R: Serialize + DeserializeOwned>(value: &R) -> Result<R, Failure> {
-    let mut frame = Frame::default();
-    frame.write(value)?;
-    Payload::new(frame.as_bytes()).read()
-}
-
-/// The result itself if nobody else holds it, else a copy.
-fn take<R>(value: Value) -> Result<R, Failure>
-where
-    R: Serialize + DeserializeOwned + Send + Sync + 'static,
-{
-    Arc::try_unwrap(typed::<R>(value)?).or_else(|shared| copy(&*shared))
-}
-
-/// The result with its type, which is the one its node has.
-fn typed<R: Send + Sync + 'static>(value: Value) -> Result<Arc<R>, Failure> {
-    value.downcast().map_err(|_| Failure::Lost)
 }

@@ -22,6 +22,8 @@ pub(super) struct Step {
     pub(super) inputs: Vec<u32>,
     /// Who needs its result, once for each use.
     pub(super) users: Vec<u32>,
+    /// How often the caller wants its result.
+    pub(super) wanted: u32,
 }
 
 /// A node on the way from a wanted one to those that need nothing.
@@ -46,6 +48,7 @@ impl Order {
     pub(super) fn want(&mut self, vertex: &Arc<Vertex>) {
         let place = self.place(vertex);
         self.wanted.push(place);
+        self.steps[place as usize].wanted += 1;
     }
 
     fn place(&mut self, vertex: &Arc<Vertex>) -> u32 {
@@ -78,7 +81,7 @@ impl Order {
             self.steps[*input as usize].users.push(place);
         }
         self.places.insert(Arc::as_ptr(&vertex), place);
-        self.steps.push(Step { vertex, inputs, users: Vec::new() });
+        self.steps.push(Step { vertex, inputs, users: Vec::new(), wanted: 0 });
         place
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use joblib_backends::{CallId, Failure, Frame, Payload, Target};
+use joblib_backends::{CallId, Failure, Frame, Keep, Payload, Target};
 
 use super::compute::Scoped;
 use super::order::Step;
@@ -55,6 +55,11 @@ impl Work for Shipment<'_, '_> {
 
     fn time_limit(&self) -> Option<Duration> {
         self.scoped.state().dispatch.watch.timeout
+    }
+
+    fn keep(&self, task: u32) -> Keep {
+        let job = self.jobs.get(task as usize).and_then(Option::as_ref);
+        job.map_or(Keep::No, |job| self.scoped.state().keep(job))
     }
 
     fn run(mut self) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use joblib_backends::Failure;
+use joblib_backends::{Failure, Keep};
 
 use super::Value;
 use super::order::{Order, Step};
@@ -73,7 +73,6 @@ pub(super) struct Turn {
 impl<'a> State<'a> {
     pub(super) fn new(
         steps: Vec<Step>,
-        wanted: &[u32],
         dispatch: Dispatch,
         progress: Option<&'a Progress>,
     ) -> Self {
@@ -81,8 +80,7 @@ impl<'a> State<'a> {
         let to_come = |input: &&u32| given[**input as usize].is_none();
         let missing: Vec<u32> =
             steps.iter().map(|step| step.inputs.iter().filter(to_come).count() as u32).collect();
-        let mut uses: Vec<u32> = steps.iter().map(|step| step.users.len() as u32).collect();
-        wanted.iter().for_each(|place| uses[*place as usize] += 1);
+        let uses = steps.iter().map(|step| step.users.len() as u32 + step.wanted).collect();
         // The first ones are taken first.
         let due = |place: &usize| missing[*place] == 0 && given[*place].is_none();
         let ready = (0..steps.len()).rev().filter(due).map(|place| place as u32).collect();
@@ -213,6 +211,20 @@ impl<'a> State<'a> {
         (job, outcome)
     }
 
+    /// Whether a result is to stay where it is made, if it can: for other calls, so that it need not
+    /// travel.
+    pub(super) fn keep(&self, job: &Job) -> Keep {
+        let step = self.step(job);
+        // The time of a traced call travels with its result.
+        if step.users.is_empty() || self.dispatch.trace.is_some() {
+            Keep::No
+        } else if step.wanted == 0 {
+            Keep::Yes
+        } else {
+            Keep::AndSend
+        }
+    }
+
     pub(super) fn step(&self, job: &Job) -> &Step {
         &self.steps[job.step as usize]
     }
@@ -273,7 +285,8 @@ impl<'a> State<'a> {
             let function = self.steps[step as usize].vertex.call.name();
             return Ended::Failed { step, function, failure: Failure::Lost };
         }
-        Ended::Done(order.wanted.iter().filter_map(|place| core.take(*place)).collect())
+        let results = order.wanted.iter().filter_map(|place| core.take(&self.steps, *place));
+        Ended::Done(results.collect())
     }
 }
 
@@ -303,15 +316,19 @@ impl Core {
         }
         let step = self.ready.pop()?;
         let inputs = &steps[step as usize].inputs;
-        let inputs = inputs.iter().filter_map(|input| self.take(*input)).collect();
+        let inputs = inputs.iter().filter_map(|input| self.take(steps, *input)).collect();
         Some(Job { step, inputs, attempt: 0, returns: 0 })
     }
 
     /// The result of a step, for one of its users. The last one gets the only reference to it.
-    fn take(&mut self, step: u32) -> Option<Value> {
+    fn take(&mut self, steps: &[Step], step: u32) -> Option<Value> {
         let (uses, value) = (&mut self.uses[step as usize], &mut self.values[step as usize]);
         *uses -= 1;
-        if *uses == 0 { value.take() } else { value.clone() }
+        let taken = if *uses == 0 { value.take() } else { value.clone() };
+        if *uses == steps[step as usize].wanted {
+            *value = value.take().map(Value::for_the_caller);
+        }
+        taken
     }
 
     /// Takes the result of a step in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use joblib_backends::Failure;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Node, Value, Vertex, take};
+use super::{Node, Value, Vertex};
 
 /// One node, a list of nodes of one type, or a tuple of up to four of these:
 /// [`Parallel::compute`](crate::Parallel::compute) gives a result, a `Vec` or a tuple.
@@ -30,7 +30,7 @@ impl<R: Serialize + DeserializeOwned + Send + Sync + 'static> Wanted for &Node<R
     }
 
     fn results(&self, values: &mut dyn Iterator<Item = Value>) -> Result<R, Failure> {
-        values.next().ok_or(Failure::Lost).and_then(take)
+        values.next().ok_or(Failure::Lost).and_then(Value::take)
     }
 }
 
@@ -42,7 +42,7 @@ impl<R: Serialize + DeserializeOwned + Send + Sync + 'static> Wanted for &[Node<
     }
 
     fn results(&self, values: &mut dyn Iterator<Item = Value>) -> Result<Vec<R>, Failure> {
-        values.take(self.len()).map(take).collect()
+        values.take(self.len()).map(Value::take).collect()
     }
 }
 

@@ -2,12 +2,12 @@ use std::fmt::{self, Debug};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
 use joblib_backends::{
-    Backend, Batch, CallId, Capabilities, Failure, Frame, NJobs, Payload, Result,
+    Backend, Batch, CallId, Capabilities, Failure, Frame, Keep, Kept, NJobs, Payload, Result,
 };
 
 /// What a [`Scripted`] backend does with a batch.
@@ -34,6 +34,8 @@ pub(crate) enum Does {
     ShipAfterReturns,
     /// As `Ship`, but every second task of a batch comes back unbegun.
     ShipEverySecond,
+    /// As `Ship`, but keeps the results that may stay.
+    Keep,
     /// Gives every batch back, always.
     Return,
     /// Answers every task with bytes that are no result.
@@ -45,11 +47,16 @@ pub(crate) enum Does {
 pub(crate) struct Scripted {
     does: Does,
     submitted: AtomicUsize,
+    /// How many bytes results had that came to the caller.
+    pub(crate) sent: Arc<AtomicUsize>,
+    /// Stands for each result that stays.
+    pub(crate) kept: Arc<()>,
 }
 
 impl Scripted {
     pub(crate) fn new(does: Does) -> Arc<Self> {
-        Arc::new(Self { does, submitted: AtomicUsize::new(0) })
+        let (sent, kept) = (Arc::default(), Arc::default());
+        Arc::new(Self { does, submitted: AtomicUsize::new(0), sent, kept })
     }
 
     fn ships(&self) -> bool {
@@ -66,6 +73,7 @@ impl Backend for Scripted {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::default();
         capabilities.shared_memory = !self.ships();
+        capabilities.keeps_results = self.does == Does::Keep;
         capabilities
     }
 
@@ -79,6 +87,10 @@ impl Backend for Scripted {
         match does {
             Does::RunNow => batch.run(),
             Does::Drop => drop(batch),
+            Does::Keep => {
+                let (sent, kept) = (Arc::clone(&self.sent), Arc::downgrade(&self.kept));
+                thread::spawn(move || keep_all(batch, &sent, &kept));
+            }
             _ => {
                 thread::spawn(move || act(does, before, batch));
             }
@@ -180,21 +192,59 @@ impl Backend for Reversing {
     }
 }
 
+/// A result that stays, and what is counted.
+type Stays = (Vec<u8>, Arc<()>);
+
+fn keep_all(mut batch: Box<dyn Batch>, sent: &AtomicUsize, kept: &Weak<()>) {
+    for task in 0..batch.len() {
+        let keep = batch.keep(task);
+        match result(&*batch, task) {
+            Err(failure) => batch.reply(task, Err(failure)),
+            Ok(frame) => {
+                let shown = if keep == Keep::Yes { &[] } else { frame.as_bytes() };
+                sent.fetch_add(shown.len(), Ordering::Relaxed);
+                let mut payload = Payload::new(shown);
+                if keep != Keep::No {
+                    let stays: Stays = (frame.as_bytes().to_vec(), kept.upgrade().unwrap());
+                    payload = payload.with_kept(Kept::new(stays));
+                }
+                batch.reply(task, Ok(payload));
+            }
+        }
+    }
+}
+
 /// What a worker process does, in this one.
 fn ship(batch: &mut dyn Batch, task: u32) {
-    let result = batch.target().ok_or(Failure::Lost).and_then(|target| {
+    match result(batch, task) {
+        Ok(frame) => batch.reply(task, Ok(Payload::new(frame.as_bytes()))),
+        Err(failure) => batch.reply(task, Err(failure)),
+    }
+}
+
+/// The bytes of a frame, with the results that belong between them.
+fn filled(frame: &Frame) -> Vec<u8> {
+    let (mut bytes, mut begin) = (Vec::new(), 0);
+    for (at, kept) in frame.gaps() {
+        bytes.extend(&frame.as_bytes()[begin..*at]);
+        bytes.extend(&kept.downcast_ref::<Stays>().unwrap().0);
+        begin = *at;
+    }
+    bytes.extend(&frame.as_bytes()[begin..]);
+    bytes
+}
+
+fn result(batch: &dyn Batch, task: u32) -> std::result::Result<Frame, Failure> {
+    batch.target().ok_or(Failure::Lost).and_then(|target| {
         let mut arguments = Frame::default();
         batch.encode(task, &mut arguments)?;
-        let mut arguments = Payload::new(arguments.as_bytes());
+        let arguments = filled(&arguments);
+        let mut arguments = Payload::new(&arguments);
         let mut result = Frame::default();
         catch_unwind(AssertUnwindSafe(|| {
             (target.call)(target.fingerprint, &mut arguments, &mut result)
         }))
         .unwrap_or_else(|_| Err(Failure::Panic { message: "in the worker".into() }))?;
         Ok(result)
-    });
-    match result {
-        Ok(frame) => batch.reply(task, Ok(Payload::new(frame.as_bytes()))),
-        Err(failure) => batch.reply(task, Err(failure)),
-    }
+    })
 }

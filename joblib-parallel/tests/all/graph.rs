@@ -1,5 +1,5 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use joblib_parallel::{Error, Failure, Node, Parallel, Retries, delayed};
@@ -33,7 +33,7 @@ fn everywhere() -> Vec<Parallel> {
     let mut parallels = vec![Parallel::new().n_jobs(1)];
     parallels.extend([Does::RunNow, Does::RunLater].map(scripted));
     parallels.extend([Does::Ship, Does::ShipBackwards, Does::ShipTwice].map(scripted));
-    parallels.extend([Does::ShipAfterReturns, Does::ShipEverySecond].map(scripted));
+    parallels.extend([Does::ShipAfterReturns, Does::ShipEverySecond, Does::Keep].map(scripted));
     if cfg!(feature = "threads") {
         parallels.push(Parallel::new().n_jobs(2).backend("threads"));
     }
@@ -314,6 +314,31 @@ fn arrays_go_from_call_to_call() {
             assert_eq!((total, whole.sum()), (10.0 * sum(&make(n)), sum(&make(n))), "{parallel:?}");
         }
     }
+}
+
+#[test]
+fn only_what_is_asked_for_leaves_a_backend_that_keeps_results() {
+    fn make(n: usize) -> Vec<u8> {
+        vec![1; n]
+    }
+    fn grow(mut bytes: Vec<u8>, all: &[Vec<u8>]) -> Vec<u8> {
+        bytes.push(all.len() as u8);
+        bytes
+    }
+    let scripted = Scripted::new(Does::Keep);
+    let parallel = Parallel::new().n_jobs(2).backend(Arc::clone(&scripted));
+    let made = delayed!(make(100_000)).node();
+    let list = vec![made.clone(), delayed!(make(3)).node()];
+    let chain = (0..10).fold(made, |last, _| delayed!(grow(last, &list)).node());
+    let length = delayed!((|bytes: &Vec<u8>| bytes.len())(&chain)).node();
+    assert_eq!(parallel.compute(&length).unwrap(), 100_010);
+    assert!(scripted.sent.load(Relaxed) < 100, "{scripted:?}");
+    assert_eq!(Arc::strong_count(&scripted.kept), 1, "something is still kept");
+    // What is asked for and used besides comes once.
+    let (bytes, length) = parallel.compute((&chain, &length)).unwrap();
+    assert_eq!((bytes.len(), length), (100_010, 100_010));
+    assert!((100_000..101_000).contains(&scripted.sent.load(Relaxed)), "{scripted:?}");
+    assert_eq!(Arc::strong_count(&scripted.kept), 1, "something is still kept");
 }
 
 #[test]

@@ -76,6 +76,8 @@ class Engine:
     kills = True
     #: Whether what `put` returns may be part of many calls without travelling with each.
     shares = False
+    #: Whether futures may be part of calls, which then get their results where these are.
+    keeps = False
 
     def __init__(self, location, options):
         module, _, factory = location.partition(":")
@@ -108,6 +110,10 @@ class Engine:
 
     def cancel(self, future):
         future.cancel()
+
+    def has(self, future):
+        """Whether its result, if it `keeps` results, is there, or will be without our doing."""
+        return future is not None
 
     def put(self, data):
         """Something that can stand for `data` among the arguments of a call."""
@@ -155,6 +161,7 @@ def listens(address):
 
 class Dask(Engine):
     shares = True
+    keeps = True
 
     def __init__(self, location, options):
         distributed = needed("distributed", "distributed")
@@ -207,6 +214,9 @@ class Dask(Engine):
         return self.client.map(
             on_worker, *columns, pure=False, retries=self.retries, batch_size=len(calls)
         )
+
+    def has(self, future):
+        return future is not None and future.status in ("pending", "finished")
 
     def put(self, data):
         return self.client.scatter(data, hash=False)
@@ -497,16 +507,39 @@ class Blob:
 
 
 class Job:
-    """A batch: the ids of what it refers to, and what goes to the worker."""
+    """A batch: what it refers to, and what goes to the worker."""
 
-    def __init__(self, id, payload):
-        (count,) = struct.unpack_from("<I", payload)
+    def __init__(self, id, payload, blobs, kept):
+        at = 0
+
+        def take(form):
+            nonlocal at
+            (count,) = struct.unpack_from("<I", payload, at)
+            taken = struct.unpack_from(f"<{count}{form}", payload, at + 4)
+            at += 4 + struct.calcsize(f"<{count}{form}")
+            return taken
+
         self.id = id
-        self.blobs = struct.unpack_from(f"<{count}Q", payload, 4)
-        self.payload = payload[4 + 8 * count :]
+        # What is not there any more was of a call that is cancelled.
+        self.blobs = [(id, blobs[id]) for id in take("Q") if id in blobs]
+        #: Batches of which it needs results. As long as somebody may need its own, these can be
+        #: made again if the engine loses them.
+        self.inputs = [(id, kept[id]) for id in take("Q") if id in kept]
+        #: The id under which its results are kept; 0: they are not.
+        (self.keep,) = struct.unpack_from("<Q", payload, at)
+        at += 8
+        #: The tasks whose results do nothing but stay.
+        self.silent = take("I")
+        self.payload = payload[at:]
         #: Everything it refers to travels with it.
         self.whole = False
+        #: What we wait for.
         self.future = None
+        #: The answer with the results that stay.
+        self.kept = None
+
+    def futures(self):
+        return [future for future in (self.future, self.kept) if future is not None]
 
 
 class Bridge:
@@ -522,6 +555,7 @@ class Bridge:
         self.lock = threading.Lock()
         self.jobs = queue.SimpleQueue()
         self.blobs = {}
+        self.kept = {}
         self.under_way = {}
         self.cancelled = set()
         self.stopping = []
@@ -541,59 +575,100 @@ class Bridge:
             if len(head) < HEAD.size:
                 return
             length, kind, id = HEAD.unpack(head)
-            payload = source.read(length)
-            if kind == SUBMIT:
-                self.jobs.put(Job(id, payload))
-            elif kind == CANCEL:
-                self.cancel(id, struct.unpack(f"<{length // 8}Q", payload))
-            elif kind == PUT:
-                blob = Blob(payload, self.engine)
-                with self.lock:
-                    self.blobs[id] = blob
-            elif kind == DROP:
-                with self.lock:
-                    blob = self.blobs.pop(id, None)
-                if blob is not None and blob.thing is not None:
-                    self.engine.drop(blob.thing)
-            elif kind == CLOSE:
+            if kind == CLOSE:
                 return
+            # Neither here nor below may a variable keep what was of the last one while we wait.
+            self.take(kind, id, source.read(length))
+
+    def take(self, kind, id, payload):
+        if kind == SUBMIT:
+            job = Job(id, payload, self.blobs, self.kept)
+            if job.keep:
+                self.kept[job.keep] = job
+            self.jobs.put(job)
+        elif kind == CANCEL:
+            self.cancel(id, struct.unpack(f"<{len(payload) // 8}Q", payload))
+        elif kind == PUT:
+            blob = Blob(payload, self.engine)
+            with self.lock:
+                self.blobs[id] = blob
+        elif kind == DROP:
+            with self.lock:
+                blob = self.blobs.pop(id, None)
+            job = self.kept.pop(id, None)
+            if job is not None:
+                job.kept, job.keep = None, 0  # the engine lets go of it with its future
+            if blob is not None and blob.thing is not None:
+                self.engine.drop(blob.thing)
+                blob.thing = None  # there may still be results that can be made again from it
 
     def submit_all(self):
         """Hands over whatever has come together since the last time, in one go."""
         while True:
-            jobs = [self.jobs.get()]
-            while not self.jobs.empty():
-                jobs.append(self.jobs.get())
+            self.hand_over([self.jobs.get()])
+
+    def hand_over(self, jobs):
+        while not self.jobs.empty():
+            jobs.append(self.jobs.get())
+        with self.lock:
+            jobs = [job for job in jobs if job.id not in self.cancelled]
+            self.under_way.update((job.id, job) for job in jobs)
+        try:
+            futures = self.submit(jobs)
+        except Exception as error:
+            for job in jobs:
+                self.send(FAILED, job.id, text_of(error))
+            return
+        for job, future in zip(jobs, futures):
+            job.future = future
             with self.lock:
-                jobs = [job for job in jobs if job.id not in self.cancelled]
-                self.under_way.update((job.id, job) for job in jobs)
-            try:
-                calls = [self.call(job) for job in jobs]
-                futures = self.engine.submit(calls) if calls else []
-            except Exception as error:
-                for job in jobs:
-                    self.send(FAILED, job.id, text_of(error))
-                continue
-            for job, future in zip(jobs, futures):
-                job.future = future
-                with self.lock:
-                    is_cancelled = job.id in self.cancelled
-                if is_cancelled:
-                    self.engine.cancel(future)
-                future.add_done_callback(lambda future, job=job: self.done(job, future))
+                is_cancelled = job.id in self.cancelled
+            if is_cancelled:
+                for each in job.futures():
+                    self.engine.cancel(each)
+            future.add_done_callback(lambda future, job=job: self.done(job, future))
+
+    def submit(self, jobs):
+        """What to wait for, for each of the jobs."""
+        if not jobs:
+            return []
+        for job in jobs:
+            self.restore(job)
+        futures = self.engine.submit([self.call(job) for job in jobs])
+        keeping = [at for at, job in enumerate(jobs) if job.keep]
+        if keeping:
+            for at in keeping:
+                jobs[at].kept = futures[at]
+            told = [(WORKER_NAME, WORKER, "brief", futures[at], jobs[at].silent) for at in keeping]
+            for at, future in zip(keeping, self.engine.submit(told)):
+                futures[at] = future
+        return futures
+
+    def restore(self, job):
+        """Makes again what the job needs of other batches and the engine has lost."""
+        lost, look = {}, [job]
+        while look:
+            for _, input in look.pop().inputs:
+                if input.id not in lost and not self.engine.has(input.kept):
+                    lost[input.id] = input
+                    look.append(input)
+        for _, input in sorted(lost.items()):  # what they need was there before them
+            input.whole = True
+            (input.kept,) = self.engine.submit([self.call(input)])
 
     def call(self, job):
         payload = job.payload
         if len(payload) > self.engine.beside:
             payload = self.engine.put(payload)
         with self.lock:
-            # What is not there any more was of a call that is cancelled.
-            known = [(id, self.blobs[id]) for id in job.blobs if id in self.blobs]
-            shared = tuple((id, blob.source(job.whole)) for id, blob in known)
+            shared = tuple((id, blob.source(job.whole)) for id, blob in job.blobs)
             alive = frozenset(self.blobs)
-        return (WORKER_NAME, WORKER, "run", *self.fixed, payload, self.program, shared, alive)
+        results = tuple((id, input.kept) for id, input in job.inputs)
+        fixed = (WORKER_NAME, WORKER, "run", *self.fixed)
+        return (*fixed, payload, self.program, shared, alive, results)
 
     def done(self, job, future):
+        job.future = None
         with self.lock:
             self.under_way.pop(job.id, None)
             if job.id in self.cancelled:
@@ -602,7 +677,9 @@ class Bridge:
         try:
             answer = future.result()
         except BaseException as error:
-            if job.blobs and not job.whole and self.engine.has_lost_data(error):
+            error.__traceback__ = None  # which refers to us, and to all that we refer to
+            refers = job.blobs or job.inputs
+            if refers and not job.whole and self.engine.has_lost_data(error):
                 self.again(job)
             elif isinstance(error, concurrent.futures.CancelledError):
                 self.send(FAILED, job.id, b"the engine cancelled the batch")
@@ -611,6 +688,8 @@ class Bridge:
             return
         if answer[0] == MISSING and not job.whole:
             self.again(job)
+        elif answer[0] == MISSING:
+            self.send(FAILED, job.id, b"a result that it needs was lost, and could not be made again")
         else:
             self.send(ANSWER, job.id, answer)
 
@@ -623,7 +702,7 @@ class Bridge:
         with self.lock:
             self.cancelled.update(ids)
             jobs = [self.under_way.pop(id, None) for id in ids]
-        futures = [job.future for job in jobs if job is not None and job.future is not None]
+        futures = [future for job in jobs if job is not None for future in job.futures()]
         # Not on this thread: an engine may take its time. Also without futures: a batch may run
         # whose future is only being made.
         thread = threading.Thread(target=self.stop, args=(call, futures), daemon=True)
@@ -647,7 +726,7 @@ class Bridge:
             jobs = list(self.under_way.values())
             self.cancelled.update(job.id for job in jobs)
         if jobs:
-            self.stop(2**64 - 1, [job.future for job in jobs if job.future is not None])
+            self.stop(2**64 - 1, [future for job in jobs for future in job.futures()])
 
     def watch(self):
         """Looks now and then whether the engine is there, and how many workers it has."""
@@ -697,7 +776,7 @@ def main():
         engine = ENGINES[kind](location, options)
         bridge = Bridge(engine, cores, executable, bytes.fromhex(identity), program, output)
         about = f"{engine.about()}, Python {platform.python_version()}"
-        bridge.send(READY, max(1, engine.n_jobs()), bytes([engine.kills]) + about.encode())
+        bridge.send(READY, max(1, engine.n_jobs()), bytes([engine.kills, engine.keeps]) + about.encode())
     except Unusable as error:
         text = str(error).encode()
         output.write(HEAD.pack(len(text), BROKEN, 0) + text)

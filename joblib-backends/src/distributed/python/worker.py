@@ -28,13 +28,14 @@ CLAIMS = 32
 HANDSHAKE = 24
 START_LIMIT = 60.0
 
-JOB = struct.Struct("<QQQQI")  # function, fingerprint, limit in ns, call, length of the end mark
+JOB = struct.Struct("<QQQQII")  # function, fingerprint, limit in ns, call, length of the end mark, gaps
+GAP = struct.Struct("<IIQQ")  # task, whose result belongs there, behind how many bytes, answer that has it
 BATCH = struct.Struct("<QQQQQQ")  # bytes that follow, number, function, fingerprint, and how arrays travel
 WHOLE = (2**64 - 1, 2)  # within their values: nobody here could look into shared memory
 ANSWER = struct.Struct("<BiIQIQII")  # status, return code, pid, since, 1 + task, peak memory, prints to 1 and 2
 
 RECORD = struct.Struct("<IHHQ")  # task, kind, files, bytes that follow
-PLACES = 2
+VALUE, PLACES = 0, 2  # kinds
 PLACE = struct.Struct("<QQ")  # id, and descriptor, inode and serial number in one
 LOOK = 1.0  # seconds after which to see whether somebody still waits for the answer
 KEPT = 30.0  # seconds that a blob stays which nobody uses
@@ -51,17 +52,18 @@ blobs = {}
 serials = 0
 
 
-def run(client, cores, executable, identity, job, program=None, shared=(), alive=()):
+def run(client, cores, executable, identity, job, program=None, shared=(), alive=(), results=()):
     """Runs one batch and returns an answer.
 
     `client` tells the calls of one program from those of others; `cores` is how many each worker may
     use; `program` is the executable's content if it has to be shipped; `shared` is what the batch
     refers to, pairs of an id and where the bytes come from; `alive` are the ids that later batches
-    may refer to.
+    may refer to; `results` are answers of other batches, pairs of an id and the answer.
     """
     job = memoryview(bytes_of(job))
-    function, fingerprint, limit, call, end_len = JOB.unpack_from(job)
-    batch = job[JOB.size :]
+    function, fingerprint, limit, call, end_len, gaps = JOB.unpack_from(job)
+    gaps_end = JOB.size + gaps * GAP.size
+    gaps, batch = list(GAP.iter_unpack(job[JOB.size : gaps_end])), job[gaps_end:]
     end = bytes(batch[len(batch) - end_len :])
     call = (client, call)
     held = []
@@ -71,7 +73,7 @@ def run(client, cores, executable, identity, job, program=None, shared=(), alive
             held.append((id, hold(client, id, source)))
         return run_batch(
             (executable, identity, cores), program, call, function, fingerprint, limit,
-            [places(held), batch], end,
+            [places(held), *filled(batch, gaps, dict(results))], end,
         )
     except Missing:
         return ANSWER.pack(MISSING, *[0] * 7)
@@ -92,6 +94,55 @@ def run_batch(build, program, call, function, fingerprint, limit, pieces, end):
     finally:  # also after a KeyboardInterrupt, which is how some engines stop what runs
         give_back(child, reusable)
     return answer
+
+
+def brief(answer, silent):
+    """The answer without the results of the tasks `silent`, which stay here."""
+    pieces = [answer[: records_at(answer)]]
+    for task, kind, files, body in records(answer):
+        if kind == VALUE and task in silent:
+            body = b""
+        pieces += [RECORD.pack(task, kind, files, len(body)), body]
+    return b"".join(pieces)
+
+
+def filled(batch, gaps, answers):
+    """The records of the batch, in pieces, with results of other batches in the gaps of arguments."""
+    if not gaps:
+        return [batch]
+    results = {id: results_of(answer) for id, answer in answers.items()}
+    pieces = []
+    gaps = collections.deque(gaps)
+    for task, kind, files, body in records(batch, 0):
+        parts, begin = [], 0
+        while gaps and gaps[0][0] == task:
+            _, other, at, id = gaps.popleft()
+            if other not in results[id]:  # made again, it became a failure
+                raise Missing
+            parts += [body[begin:at], results[id][other]]
+            begin = at
+        parts.append(body[begin:])
+        pieces += [RECORD.pack(task, kind, files, sum(map(len, parts))), *parts]
+    return pieces
+
+
+def results_of(answer):
+    """The results in it by their tasks."""
+    return {task: body for task, kind, _, body in records(answer) if kind == VALUE}
+
+
+def records_at(answer):
+    *_, out, err = ANSWER.unpack_from(answer)
+    return ANSWER.size + out + err
+
+
+def records(data, at=None):
+    data = memoryview(data)
+    at = records_at(data) if at is None else at
+    while at + RECORD.size <= len(data):
+        task, kind, files, length = RECORD.unpack_from(data, at)
+        at += RECORD.size + length
+        yield task, kind, files, data[at - length : at]
 
 
 class Missing(Exception):
