@@ -108,6 +108,20 @@ def hit_crowd(executor, folder, size):
         return bench_common.take(lambda: list(pool.map(partial(ask, folder), shares)))[1]
 
 
+def hash_array(_, size):
+    bench_common.touch_memory(size)
+    values = numpy.resize(numpy.arange(251, dtype=numpy.uint8), size)
+    return bench_common.take(lambda: joblib.hash(values))[1]
+
+
+def hash_small(_, size):
+    def run():
+        for n in range(size):
+            joblib.hash((n, "ridge", 0.5))
+
+    return bench_common.take(run)[1]
+
+
 def list_joblib(folder, size):
     memory = joblib.Memory(folder / "joblib", verbose=0)
     items, sample = bench_common.take(memory.store_backend.get_items)
@@ -137,6 +151,8 @@ OPERATIONS = {
     "hit:of-large:joblib": partial(of_large, False),
     "hit:threads:joblib": partial(hit_crowd, futures.ThreadPoolExecutor),
     "hit:processes:joblib": partial(hit_crowd, futures.ProcessPoolExecutor),
+    "hash:array:joblib": hash_array,
+    "hash:small:joblib": hash_small,
     "list:joblib": list_joblib,
     "list:diskcache": list_diskcache,
     "reduce:joblib": reduce_joblib,

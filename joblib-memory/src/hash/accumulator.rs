@@ -1,6 +1,7 @@
 //! Bytes on their way into a digest.
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use twox_hash::xxhash3_128::Hasher as Xxh3;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{Algorithm, Digest};
 
@@ -18,6 +19,8 @@ pub(super) struct Accumulator {
 
 /// What is digested already, of more than the buffer holds.
 enum State {
+    /// For much, another crate than for little: it takes the widest registers that it finds when
+    /// the program runs, and has more to set up. The digest is the same.
     Xxh3(Box<Xxh3>),
     #[cfg(feature = "blake3")]
     Blake3(Box<blake3::Hasher>),
@@ -85,7 +88,7 @@ impl State {
 
     fn update(&mut self, bytes: &[u8]) {
         match self {
-            Self::Xxh3(state) => state.update(bytes),
+            Self::Xxh3(state) => state.write(bytes),
             #[cfg(feature = "blake3")]
             Self::Blake3(state) => {
                 state.update(bytes);
@@ -95,7 +98,7 @@ impl State {
 
     fn digest(&self) -> Digest {
         match self {
-            Self::Xxh3(state) => Digest::from_u128(state.digest128()),
+            Self::Xxh3(state) => Digest::from_u128(state.finish_128()),
             #[cfg(feature = "blake3")]
             Self::Blake3(state) => Digest::of_256_bits(state.finalize().as_bytes()),
         }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod crowd;
+mod hashes;
 
 use super::scenario::{Area, Scenario, Side, Unit};
 
@@ -26,6 +27,11 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
     };
     let part = if quick { 10 } else { 1 };
     let mut rows = vec![
+        scenario("digest of three small arguments", 100_000 / part, HASH_SMALL),
+        Scenario {
+            unit: Unit::Milliseconds,
+            ..scenario("digest of an array", 400_000_000 / part, HASH_ARRAY)
+        },
         scenario("miss, a number", 1000 / part, MISS),
         scenario("hit, a number", 1000 / part, HIT),
     ];
@@ -107,6 +113,15 @@ const HIT: &[Side] = &[
 const HIT_OF_LARGE: &[Side] = &[
     Side::ours("ours", "hit:of-large").after("miss:of-large"),
     Side::python("joblib", "hit:of-large:joblib").after("miss:of-large:joblib"),
+];
+
+const HASH_SMALL: &[Side] =
+    &[Side::ours("ours", "hash:small"), Side::python("joblib", "hash:small:joblib")];
+
+const HASH_ARRAY: &[Side] = &[
+    Side::ours("ours", "hash:array"),
+    Side::rust("xxh3-128 alone", "hash:array:raw"),
+    Side::python("joblib", "hash:array:joblib"),
 ];
 
 const LIST: &[Side] = &[

@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 use std::io::{self, Write};
 
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use lz4_flex::frame::FrameEncoder;
 use twox_hash::XxHash32;
 
@@ -28,11 +29,14 @@ impl Blocks for Lz4Blocks {
     }
 
     fn worker(&self) -> Box<dyn Fn() -> Lz4Worker + Send + Sync> {
-        Box::new(|| Lz4Worker { around: empty_frame(false) })
+        Box::new(|| Lz4Worker { table: CompressTable::large() })
     }
 
     fn header(&self) -> Vec<u8> {
-        let mut frame = empty_frame(true);
+        let info = frame().content_checksum(true);
+        let mut encoder = FrameEncoder::with_frame_info(info, Vec::new());
+        let frame = encoder.write_all(&[]).and_then(|()| Ok(encoder.finish()?));
+        let mut frame = frame.expect("a Vec takes everything");
         frame.truncate(frame.len() - END_MARK - CHECKSUM);
         frame
     }
@@ -53,15 +57,16 @@ const END_MARK: usize = 4;
 /// Bytes of the checksum behind that.
 const CHECKSUM: usize = 4;
 
-/// A header, perhaps one that promises a checksum, and what ends a frame.
-fn empty_frame(checksum: bool) -> Vec<u8> {
-    let mut encoder = FrameEncoder::with_frame_info(frame().content_checksum(checksum), Vec::new());
-    encoder.write_all(&[]).and_then(|()| Ok(encoder.finish()?)).expect("a Vec takes everything")
-}
+/// Bytes of the length in front of a block.
+const LENGTH: usize = 4;
 
-/// Compresses a block as a frame of its own and takes off what is around it.
+/// In the length of a block that is stored as it is.
+const STORED: u32 = 1 << 31;
+
+/// Compresses blocks with memory that it keeps: an encoder of frames takes some MiB anew for each,
+/// which costs more than lz4 itself where there is nothing to compress.
 pub(super) struct Lz4Worker {
-    around: Vec<u8>,
+    table: CompressTable,
 }
 
 impl Work for Lz4Worker {
@@ -70,12 +75,25 @@ impl Work for Lz4Worker {
 
     fn work(&mut self, mut piece: Piece<()>) -> io::Result<Piece<()>> {
         let mut output = std::mem::take(&mut piece.output);
-        output.clear();
-        let mut encoder = FrameEncoder::with_frame_info(frame(), output);
-        encoder.write_all(piece.data())?;
-        piece.output = encoder.finish()?;
-        piece.output.truncate(piece.output.len() - END_MARK);
-        piece.output.drain(..self.around.len() - END_MARK);
+        let data = piece.data();
+        if data.is_empty() {
+            output.clear();
+            piece.output = output;
+            return Ok(piece);
+        }
+        output.resize(LENGTH + get_maximum_output_size(data.len()), 0);
+        let (length, block) = output.split_at_mut(LENGTH);
+        let written = compress_into_with_table(data, block, &mut self.table);
+        let written = written.map_err(io::Error::other)?;
+        if written < data.len() {
+            length.copy_from_slice(&(written as u32).to_le_bytes());
+            output.truncate(LENGTH + written);
+        } else {
+            length.copy_from_slice(&(data.len() as u32 | STORED).to_le_bytes());
+            block[..data.len()].copy_from_slice(data);
+            output.truncate(LENGTH + data.len());
+        }
+        piece.output = output;
         Ok(piece)
     }
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::files::touch_memory;
 use super::super::sample::Sample;
-use super::crowd;
+use super::{crowd, hashes};
 use crate::Result;
 
 /// Number of a call, and of the elements of its result.
@@ -38,6 +38,7 @@ pub(super) fn measure(operation: &str, folder: &Path, size: u64) -> Result<Optio
         ["miss", "number", "evicting"] => misses(&limited(size / 5), &numbers, number),
         ["miss", "of-large"] => of_large(&mapping, 0),
         ["hit", "of-large"] => of_large(&mapping, 1),
+        ["hash", ref of @ ..] => return hashes::measure(of, size),
         ["list"] => list(&memory, size),
         ["reduce"] => reduce(&memory),
         ["hit", "threads"] => crowd::threads(&memory, &numbers),
