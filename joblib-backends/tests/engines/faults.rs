@@ -27,6 +27,24 @@ fn a_missing_module_or_factory_is_named() {
 }
 
 #[test]
+fn a_missing_package_is_named_with_the_remedy() {
+    // Python's own modules alone.
+    let mut python = tempfile::NamedTempFile::new().unwrap();
+    python.write_all(b"#!/bin/sh\nexec python3 -S \"$@\"\n").unwrap();
+    let python = executable(python);
+    for (scheme, package) in [
+        ("dask", "distributed"),
+        ("ipyparallel", "ipyparallel"),
+        ("ray", "ray"),
+        ("spark", "pyspark"),
+    ] {
+        let why = refused(&format!("{scheme}://127.0.0.1:9?python={}", python.display()));
+        assert!(why.starts_with(&format!("the module `{package}` cannot be imported by")), "{why}");
+        assert!(why.contains(&format!("`pip install {package}`")), "{why}");
+    }
+}
+
+#[test]
 fn an_engine_that_is_not_there_is_told_within_its_time_out() {
     for engine in ["dask://127.0.0.1:9?timeout=2s", "ipyparallel:///no/such/client.json"] {
         // One line, whether the package is missing or the engine.
@@ -84,13 +102,19 @@ fn a_program_that_is_not_on_the_worker_is_named_with_the_remedy() {
     assert!(message.contains("ship=true"), "{message}");
 }
 
+/// Closes the file and lets it be started.
+fn executable(file: tempfile::NamedTempFile) -> tempfile::TempPath {
+    let path = file.into_temp_path();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&path, mode).unwrap();
+    path
+}
+
 #[test]
 fn another_program_on_the_worker_is_refused() {
     let mut other = tempfile::NamedTempFile::new().unwrap();
     other.write_all(b"#!/bin/sh\nprintf 'joblibW1................' >&0\ncat >/dev/null\n").unwrap();
-    let path = other.into_temp_path();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&path, mode).unwrap();
+    let path = executable(other);
     let place = format!("{}&executable={}", with_options(), path.display());
     let answers = call::<_, String>(&Distributed::connect(&place).unwrap(), act, texts(&["a"]));
     let Err(Failure::Refused { message }) = &answers[0] else { panic!("{answers:?}") };

@@ -63,6 +63,23 @@ fn lost(engine: &Distributed, lose: impl FnOnce()) -> Result<(), Failure> {
     answer
 }
 
+#[test]
+fn a_call_that_is_given_up_leaves_no_task_behind() {
+    let engine = engine(1);
+    if !engine.capabilities().kill {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("begun");
+    let call = new_call();
+    let answers =
+        submit(&engine, call, begin_and_wait, vec![file.clone()], |file, out| out.write(file));
+    wait_for(&file);
+    engine.abort(call);
+    assert_eq!(answers.recv().unwrap(), [Err::<(), _>(Failure::Lost)]);
+    assert_ends(&file);
+}
+
 fn echo(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
     out.write(&input.read::<u64>()?)
 }

@@ -431,7 +431,6 @@ class Ray(Engine):
 
 
 class Spark(Engine):
-    kills = False
     shares = True
 
     def __init__(self, location, options):
@@ -442,6 +441,8 @@ class Spark(Engine):
         conf = pyspark.SparkConf().setMaster(master).setAppName("joblib")
         conf.set("spark.ui.enabled", "false").set("spark.scheduler.mode", "FAIR")
         conf.set("spark.task.maxFailures", str(failures))
+        # What is cancelled is looked for every 2 s, and then gets this long to end by itself.
+        conf.set("spark.python.task.killTimeout", "100ms")
         for key, text in options.items():
             if key.startswith("spark."):
                 conf.set(key, text)
@@ -458,6 +459,7 @@ class Spark(Engine):
         self.context.setLogLevel("ERROR")
         self.executor = concurrent.futures.ThreadPoolExecutor(self.n_jobs() * 2)
         self.driver = getattr(self.context._gateway, "proc", None)
+        self.groups = {}
 
     def is_there(self):
         return self.driver is None or self.driver.poll() is None
@@ -466,12 +468,30 @@ class Spark(Engine):
         return self.context.defaultParallelism
 
     def submit(self, calls):
-        return [self.executor.submit(self.one, call) for call in calls]
+        futures = []
+        for call in calls:
+            group = uuid.uuid4().hex
+            future = self.executor.submit(self.one, call, group)
+            self.groups[future] = group
+            future.add_done_callback(lambda future: self.groups.pop(future, None))
+            futures.append(future)
+        return futures
 
-    def one(self, call):
+    def one(self, call, group):
+        self.context.setJobGroup(group, "joblib")
         # Not `first()`: it ends the Python worker, and the Rust worker with it.
         # The call within the function: broadcasts are found there alone.
         return self.context.parallelize([0], 1).map(lambda _: on_worker(*call)).collect()[0]
+
+    def cancel(self, future):
+        group = self.groups.get(future)
+        # More than once: its job may only be about to begin.
+        while not future.cancel() and not future.done():
+            self.context.cancelJobGroup(group)
+            time.sleep(0.05)
+
+    def everywhere(self, *call):
+        pass
 
     def put(self, data):
         return self.context.broadcast(data)
