@@ -46,7 +46,12 @@ fn a_missing_package_is_named_with_the_remedy() {
 
 #[test]
 fn an_engine_that_is_not_there_is_told_within_its_time_out() {
-    for engine in ["dask://127.0.0.1:9?timeout=2s", "ipyparallel:///no/such/client.json"] {
+    for engine in [
+        "dask://127.0.0.1:9?timeout=2s",
+        "ipyparallel:///no/such/client.json",
+        "ray://127.0.0.1:9",
+        "spark://127.0.0.1:9",
+    ] {
         // One line, whether the package is missing or the engine.
         let why = refused(engine);
         assert!(!why.is_empty() && !why.trim().contains('\n'), "{why}");
@@ -71,6 +76,7 @@ fn act(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> 
     match text.as_str() {
         "abort" => std::process::abort(),
         "exit 7" => std::process::exit(7),
+        "path" => out.write(&std::env::current_exe().unwrap()),
         _ => out.write(&text),
     }
 }
@@ -122,10 +128,23 @@ fn another_program_on_the_worker_is_refused() {
 }
 
 #[test]
-fn a_shipped_program_needs_no_path() {
-    let place = format!("{}&ship=true", with_options());
-    let answers = call::<_, String>(&Distributed::connect(&place).unwrap(), act, texts(&["a"]));
-    assert_eq!(answers, [Ok("a".to_owned())]);
+fn a_shipped_program_needs_no_path_and_is_sent_where_it_is_not() {
+    // Under another name, so that no worker of other tests serves, which is there when it is read.
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("program");
+    std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &link).unwrap();
+    let place = format!("{}&ship=true&executable={}", with_options(), link.display());
+    let engine = Distributed::connect(&place).unwrap();
+    std::fs::remove_file(link).unwrap();
+    let path = || call::<_, String>(&engine, act, texts(&["path"])).remove(0).unwrap();
+    let shipped = path();
+    let folder = std::env::temp_dir().join("joblib-rust-");
+    assert!(shipped.starts_with(folder.to_str().unwrap()), "{shipped}");
+    // Another worker has to be started, and what came with the first batch is gone.
+    let died = call::<_, String>(&engine, act, texts(&["abort"])).remove(0);
+    assert!(matches!(died, Err(Failure::WorkerDied { .. })), "{died:?}");
+    std::fs::remove_file(&shipped).unwrap();
+    assert_eq!(path(), shipped);
 }
 
 /// The address, with options already begun.

@@ -151,10 +151,10 @@ def number(text):
 
 def listens(address):
     """Whether somebody takes connections at `scheme://host:port`."""
-    place = urllib.parse.urlsplit(address)
     try:
+        place = urllib.parse.urlsplit(address)
         socket.create_connection((place.hostname, place.port), timeout=5).close()
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 
@@ -388,6 +388,8 @@ class Ray(Engine):
         self.module = ray = needed("ray", "ray")
         direct = options.get("client") != "true" and not location.endswith(":10001")
         address = location if direct else f"ray://{location}"
+        if ":" in location and not listens(f"ray://{location}"):  # Ray would try for minutes
+            raise Unusable(f"no Ray cluster is reachable at `{location}`")
         try:
             ray.init(address=address or "auto", logging_level="ERROR", log_to_driver=True)
         except Exception as error:
@@ -438,6 +440,9 @@ class Spark(Engine):
         failures = 1 + int(options.pop("retries", 3))
         # A local master takes the number of failures from its name alone.
         master = re.sub(r"^local\[([0-9]+|\*)\]$", rf"local[\1,{failures}]", location)
+        places = [f"spark://{place}" for place in location.removeprefix("spark://").split(",")]
+        if location.startswith("spark://") and not any(map(listens, places)):
+            raise Unusable(f"no master of Spark is reachable at `{location}`")
         conf = pyspark.SparkConf().setMaster(master).setAppName("joblib")
         conf.set("spark.ui.enabled", "false").set("spark.scheduler.mode", "FAIR")
         conf.set("spark.task.maxFailures", str(failures))
@@ -569,7 +574,11 @@ class Bridge:
         self.engine = engine
         self.client = uuid.uuid4().hex
         self.fixed = (self.client, cores, executable, identity)
-        self.program = engine.put(program) if program is not None else None
+        #: The executable, if it is shipped; its digest goes with each batch.
+        self.program = None
+        if program is not None:
+            self.program = Blob(program, engine)
+            self.digest = hashlib.blake2b(program, digest_size=16).hexdigest()
         self.output = output
         self.writing = threading.Lock()
         self.lock = threading.Lock()
@@ -685,7 +694,8 @@ class Bridge:
             alive = frozenset(self.blobs)
         results = tuple((id, input.kept) for id, input in job.inputs)
         fixed = (WORKER_NAME, WORKER, "run", *self.fixed)
-        return (*fixed, payload, self.program, shared, alive, results)
+        program = self.program and (self.digest, self.program.source(job.whole))
+        return (*fixed, payload, program, shared, alive, results)
 
     def done(self, job, future):
         job.future = None
@@ -698,7 +708,7 @@ class Bridge:
             answer = future.result()
         except BaseException as error:
             error.__traceback__ = None  # which refers to us, and to all that we refer to
-            refers = job.blobs or job.inputs
+            refers = job.blobs or job.inputs or self.program
             if refers and not job.whole and self.engine.has_lost_data(error):
                 self.again(job)
             elif isinstance(error, concurrent.futures.CancelledError):

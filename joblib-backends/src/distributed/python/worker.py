@@ -45,6 +45,7 @@ ALL = 2**64 - 1  # the number of no call
 DONE, DIED, TIMED_OUT, NO_START, MISSING = range(5)
 
 lock = threading.Lock()
+starting = threading.Lock()  # a child that is being started must not hold a program that is being written
 idle = []
 running = set()
 killed = collections.deque(maxlen=1000)
@@ -56,9 +57,9 @@ def run(client, cores, executable, identity, job, program=None, shared=(), alive
     """Runs one batch and returns an answer.
 
     `client` tells the calls of one program from those of others; `cores` is how many each worker may
-    use; `program` is the executable's content if it has to be shipped; `shared` is what the batch
-    refers to, pairs of an id and where the bytes come from; `alive` are the ids that later batches
-    may refer to; `results` are answers of other batches, pairs of an id and the answer.
+    use; `program` is the executable if it has to be shipped, its digest and where the bytes come
+    from; `shared` is what the batch refers to, pairs of an id and where the bytes come from; `alive`
+    are the ids that later batches may refer to; `results` are answers of other batches, pairs of an id and the answer.
     """
     job = memoryview(bytes_of(job))
     function, fingerprint, limit, call, end_len, gaps = JOB.unpack_from(job)
@@ -273,7 +274,7 @@ def take(build, program, call):
                 use(child, call)
                 return child
             child.close()
-    child = Child(build, shipped(bytes_of(program)) if program is not None else build[0])
+    child = Child(build, shipped(*program) if program is not None else build[0])
     with lock:
         use(child, call)
     return child
@@ -297,18 +298,19 @@ def give_back(child, reusable):
         child.close()
 
 
-def shipped(program):
-    """A file with the content `program`, written once for all workers of this machine."""
-    digest = hashlib.blake2b(program, digest_size=16).hexdigest()
+def shipped(digest, source):
+    """A file with that content, written once for all workers of this machine."""
     folder = os.path.join(tempfile.gettempdir(), f"joblib-rust-{os.getuid()}")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     if os.stat(folder).st_uid != os.getuid():
         raise CannotStart(f"`{folder}` belongs to somebody else")
     path = os.path.join(folder, digest)
     if not os.path.exists(path):
-        file, temporary = tempfile.mkstemp(dir=folder)
-        with os.fdopen(file, "wb") as file:
-            file.write(program)
+        program = bytes_of(source)
+        with starting:
+            file, temporary = tempfile.mkstemp(dir=folder)
+            with os.fdopen(file, "wb") as file:
+                file.write(program)
         os.chmod(temporary, 0o700)
         os.replace(temporary, path)
     return path
@@ -344,10 +346,11 @@ class Child:
         self.prints = [tempfile.TemporaryFile("ab+") for _ in range(2)]
         environment = dict(os.environ, JOBLIB_WORKER=f"{os.getpid()}:{self.page}:{cores}:0")
         try:
-            self.process = subprocess.Popen(
-                [executable], stdin=far, stdout=self.prints[0], stderr=self.prints[1],
-                env=environment, close_fds=True,
-            )
+            with starting:
+                self.process = subprocess.Popen(
+                    [executable], stdin=far, stdout=self.prints[0], stderr=self.prints[1],
+                    env=environment, close_fds=True,
+                )
         except OSError as error:
             self.release()
             raise CannotStart(
