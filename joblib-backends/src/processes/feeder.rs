@@ -10,7 +10,7 @@ use super::flight::discard;
 use super::idle::Idle;
 use super::image::Image;
 use super::preparation::Preparation;
-use super::process::{Process, StartError};
+use super::process::{InnerThreads, Process, StartError};
 use super::queue::{Job, Next, Queue};
 use super::session::{End, Session};
 use super::sys::{self, Awaited, Ready};
@@ -42,6 +42,8 @@ pub(super) struct Feeder {
     /// The number of workers in the pool.
     workers: usize,
     lifetime: Lifetime,
+    /// How many threads libraries in its workers start.
+    inner_threads: InnerThreads,
     /// Where workers are while they have nothing to do.
     idle: Arc<Idle>,
     session: Option<Box<Session>>,
@@ -62,7 +64,8 @@ impl Feeder {
         lifetime: Lifetime,
         idle: Arc<Idle>,
     ) -> Self {
-        Self { queue, index, workers, lifetime, idle, session: None, stillborn: 0 }
+        let inner_threads = InnerThreads::of(workers, lifetime.inner_threads);
+        Self { queue, index, workers, lifetime, inner_threads, idle, session: None, stillborn: 0 }
     }
 
     /// Feeds until the pool is closed.
@@ -135,7 +138,7 @@ impl Feeder {
         let Some(function) = Image::of_this_process().offset_of(target.call) else {
             return refuse(job.batch, &foreign(target.name));
         };
-        let session = match self.session.take().or_else(|| self.idle.take()) {
+        let session = match self.session.take().or_else(|| self.idle.take(self.inner_threads)) {
             Some(session) => Ok(session),
             None => self.start(),
         };
@@ -164,6 +167,7 @@ impl Feeder {
             session.prepare(Job::alone(Box::new(first)), function, fingerprint);
             session.flush();
         }
+        self.idle.end_other_than(self.inner_threads);
         Ok(session)
     }
 
@@ -175,10 +179,14 @@ impl Feeder {
         }
         let awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
         let limit = self.lifetime.idle_timeout;
+        let resting = if self.session.is_none() { self.idle.handles() } else { Vec::new() };
         let ready = sys::wait(match &self.session {
             Some(session) => session.awaited(awaited),
-            None => Awaited { timeout: self.idle.next_end(limit), ..awaited },
+            None => Awaited { timeout: self.idle.next_end(limit), others: &resting, ..awaited },
         });
+        if ready.other_ended {
+            self.idle.bury();
+        }
         if ready.rung {
             bell.answer();
             if self.obey() {

@@ -1,8 +1,10 @@
 //! Workers without work. They belong to no feeder, so that a pool of another size finds them, too.
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::process::InnerThreads;
 use super::session::Session;
 use crate::options::Lifetime;
 
@@ -52,14 +54,40 @@ impl Idle {
         }
     }
 
-    /// The living worker that has rested least, so that those too many rest until their time is over.
-    pub(super) fn take(&self) -> Option<Box<Session>> {
+    /// The living worker with so many threads that has rested least, so that those too many rest until
+    /// their time is over.
+    pub(super) fn take(&self, threads: InnerThreads) -> Option<Box<Session>> {
         loop {
-            let Resting { since, session } = self.lock().pop()?;
+            let mut all = self.lock();
+            let at = all.iter().rposition(|one| one.session.inner_threads() == threads)?;
+            let Resting { since, session } = all.remove(at);
+            drop(all);
             if since.is_none_or(|since| since.elapsed() < JUST_NOW) || session.lives() {
                 return Some(session);
             }
         }
+    }
+
+    /// Ends one with another number of threads, for which a new one was started: libraries do not change
+    /// that.
+    pub(super) fn end_other_than(&self, threads: InnerThreads) {
+        let mut all = self.lock();
+        let at = all.iter().position(|one| one.session.inner_threads() != threads);
+        let other = at.map(|at| all.remove(at));
+        drop(all);
+        end(other.into_iter().collect());
+    }
+
+    /// What tells the end of each.
+    pub(super) fn handles(&self) -> Vec<Arc<OwnedFd>> {
+        self.lock().iter().map(|one| Arc::clone(one.session.handle())).collect()
+    }
+
+    /// Lets those go that have died.
+    pub(super) fn bury(&self) {
+        let dead: Vec<_> = self.lock().extract_if(.., |one| !one.session.lives()).collect();
+        // Not under the lock.
+        drop(dead);
     }
 
     /// After how long the next one will have rested for `limit`.
@@ -91,10 +119,16 @@ fn end(workers: Vec<Resting>) {
 #[cfg(test)]
 mod tests {
     use super::super::process::tests::impostor;
+    use super::super::sys::{self, Awaited};
     use super::*;
+    use std::num::NonZeroUsize;
 
     fn session(script: &str) -> Box<Session> {
-        Box::new(Session::new(impostor(script), None))
+        Box::new(Session::new(impostor(script).with_threads(1), None))
+    }
+
+    fn threads(count: usize) -> InnerThreads {
+        InnerThreads::of(1, NonZeroUsize::new(count))
     }
 
     #[test]
@@ -111,9 +145,9 @@ mod tests {
         idle.put(last);
         idle.settle_down();
         std::thread::sleep(2 * JUST_NOW);
-        assert_eq!(idle.take().unwrap().id(), id);
-        assert!(idle.take().unwrap().lives());
-        assert!(idle.take().is_none());
+        assert_eq!(idle.take(threads(1)).unwrap().id(), id);
+        assert!(idle.take(threads(1)).unwrap().lives());
+        assert!(idle.take(threads(1)).is_none());
     }
 
     #[test]
@@ -127,10 +161,49 @@ mod tests {
         assert_eq!(idle.next_end(None), None);
         assert!(idle.next_end(Some(Duration::from_secs(3600))).unwrap() > Duration::from_secs(1));
         idle.end_after(Duration::ZERO);
-        assert!(idle.take().is_none());
+        assert!(idle.take(threads(1)).is_none());
         idle.put(session("exec cat"));
         idle.end_all();
-        assert!(idle.take().is_none());
+        assert!(idle.take(threads(1)).is_none());
+    }
+
+    #[test]
+    fn a_worker_with_another_number_of_threads_makes_room_for_a_new_one() {
+        let idle = Idle::default();
+        idle.put(session("exec cat"));
+        idle.put(Box::new(Session::new(impostor("exec cat").with_threads(2), None)));
+        idle.settle_down();
+        assert!(idle.take(threads(3)).is_none());
+        idle.end_other_than(threads(2));
+        assert_eq!(idle.handles().len(), 1, "one makes room for one");
+        assert!(idle.take(threads(1)).is_none());
+        idle.end_other_than(threads(2));
+        assert!(idle.take(threads(2)).is_some());
+    }
+
+    #[test]
+    fn who_dies_while_resting_is_buried() {
+        let idle = Idle::default();
+        idle.put(session("exec cat"));
+        let dies = session("exec cat");
+        let id = dies.id();
+        idle.put(dies);
+        idle.settle_down();
+        idle.bury();
+        let handles = idle.handles();
+        assert_eq!(handles.len(), 2, "both live");
+        std::process::Command::new("kill").args(["-KILL", &id.to_string()]).status().unwrap();
+        let ready = sys::wait(Awaited { others: &handles, ..Awaited::default() });
+        assert!(ready.other_ended);
+        idle.bury();
+        assert_eq!(idle.handles().len(), 1);
+        assert!(!std::path::Path::new(&format!("/proc/{id}")).exists(), "it is a zombie");
+        let nobody = sys::wait(Awaited {
+            others: &idle.handles(),
+            timeout: Some(Duration::ZERO),
+            ..Awaited::default()
+        });
+        assert!(!nobody.other_ended);
     }
 
     #[test]

@@ -120,7 +120,9 @@ impl Processes {
     ///
     /// Pools of different sizes have their idle workers in common: a larger one starts only those
     /// that are missing, and those that a smaller one does not need leave when they have been idle
-    /// for long. A worker keeps the number of threads for libraries that it was started with.
+    /// for long. Where the size changes how many threads libraries in a worker are to start, workers are
+    /// replaced, because libraries do not change that: say
+    /// [`inner_max_num_threads`](WorkerOptions::inner_max_num_threads), and it does not.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::{self, Invitation};
@@ -56,8 +57,9 @@ pub(super) enum StartError {
 pub(super) struct Process {
     child: Child,
     /// Tells the end of the process, even if something it has started keeps the socket open.
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
     socket: UnixStream,
+    inner_threads: InnerThreads,
     /// What it shares with us.
     pub(super) page: Page,
 }
@@ -75,11 +77,14 @@ impl Process {
             cores: lifetime.inner_threads.unwrap_or(NonZeroUsize::MIN),
             memory_limit: lifetime.memory_limit.unwrap_or(0),
         };
-        let child = command(invitation, workers, lifetime.inner_threads)
+        let threads = InnerThreads::of(workers, lifetime.inner_threads);
+        let child = command(invitation, threads, lifetime.inner_threads.is_some())
             .stdin(Stdio::from(OwnedFd::from(far)))
             .spawn()
             .map_err(StartError::Spawn)?;
-        let process = Self::of(child, near, page)?.greeted(START_LIMIT)?;
+        let mut process = Self::of(child, near, page)?;
+        process.inner_threads = threads;
+        let process = process.greeted(START_LIMIT)?;
         // Dropped only now: the worker opens it through our descriptor.
         drop(memory);
         Ok(process)
@@ -87,7 +92,13 @@ impl Process {
 
     fn of(mut child: Child, socket: UnixStream, page: Page) -> Result<Self, StartError> {
         match sys::process(child.id()) {
-            Ok(handle) => Ok(Self { child, handle, socket, page }),
+            Ok(handle) => Ok(Self {
+                child,
+                handle: Arc::new(handle),
+                socket,
+                inner_threads: InnerThreads(None),
+                page,
+            }),
             Err(error) => {
                 child.kill().ok();
                 child.wait().ok();
@@ -119,8 +130,12 @@ impl Process {
     }
 
     /// What can be waited for to see its end.
-    pub(super) fn handle(&self) -> BorrowedFd<'_> {
-        self.handle.as_fd()
+    pub(super) fn handle(&self) -> &Arc<OwnedFd> {
+        &self.handle
+    }
+
+    pub(super) fn inner_threads(&self) -> InnerThreads {
+        self.inner_threads
     }
 
     /// Kills the process if it still runs, and says how it ended. That a process has closed its
@@ -145,17 +160,29 @@ impl Drop for Process {
     }
 }
 
-fn command(invitation: Invitation, workers: usize, threads: Option<NonZeroUsize>) -> Command {
+/// How many threads libraries in a worker are told to start; `None`: what the user's variables say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct InnerThreads(Option<usize>);
+
+impl InnerThreads {
+    /// That of one of `workers`, which may be given so many `threads`.
+    pub(super) fn of(workers: usize, threads: Option<NonZeroUsize>) -> Self {
+        let by_user = INNER_THREADS.iter().all(|variable| std::env::var_os(variable).is_some());
+        let equal = (!by_user).then(|| (cpu_count().get() / workers.max(1)).max(1));
+        Self(threads.map(NonZeroUsize::get).or(equal))
+    }
+}
+
+/// `over`: the threads count more than what the user's variables say.
+fn command(invitation: Invitation, threads: InnerThreads, over: bool) -> Command {
     let mut command = Command::new("/proc/self/exe");
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
     command.env(entry::VARIABLE, invitation.to_text());
-    let share = (cpu_count().get() / workers.max(1)).max(1);
-    let share = threads.map_or(share, NonZeroUsize::get).to_string();
     for variable in INNER_THREADS {
-        if threads.is_some() || std::env::var_os(variable).is_none() {
-            command.env(variable, &share);
+        if let Some(threads) = threads.0.filter(|_| over || std::env::var_os(variable).is_none()) {
+            command.env(variable, threads.to_string());
         }
     }
     command
@@ -181,6 +208,14 @@ pub(super) mod tests {
         let (socket, far) = UnixStream::pair().unwrap();
         let child = Command::new("sh").args(["-c", script]).stdin(OwnedFd::from(far)).spawn();
         Process::of(child.unwrap(), socket, page).unwrap()
+    }
+
+    impl Process {
+        /// As if libraries in it had been told to start so many threads.
+        pub(in super::super) fn with_threads(mut self, threads: usize) -> Self {
+            self.inner_threads = InnerThreads(Some(threads));
+            self
+        }
     }
 
     fn greeting(script: &str, limit: Duration) -> String {

@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::arrays::Carrier;
 use super::flight::{Flight, deliver, discard, encode};
 use super::inbox::{Inbox, KEEP};
-use super::process::Process;
+use super::process::{InnerThreads, Process};
 use super::queue::Job;
 use super::sys::{self, Awaited, Mode};
 use super::wire::{BatchHeader, Garbage};
@@ -84,7 +85,7 @@ impl Session {
         Awaited {
             socket: Some(self.process.socket()),
             output: self.has_output(),
-            process: Some(self.process.handle()),
+            process: Some(self.process.handle().as_fd()),
             timeout: [doom, share, others.timeout].into_iter().flatten().min(),
             ..others
         }
@@ -313,9 +314,19 @@ impl Session {
 
     /// Whether the worker has not ended.
     pub(super) fn lives(&self) -> bool {
-        let process = Some(self.process.handle());
+        let process = Some(self.process.handle().as_fd());
         let timeout = Some(Duration::ZERO);
         !sys::wait(Awaited { process, timeout, ..Awaited::default() }).ended
+    }
+
+    /// What tells the end of the worker.
+    pub(super) fn handle(&self) -> &Arc<OwnedFd> {
+        self.process.handle()
+    }
+
+    /// How many threads libraries in the worker start.
+    pub(super) fn inner_threads(&self) -> InnerThreads {
+        self.process.inner_threads()
     }
 
     #[cfg(test)]

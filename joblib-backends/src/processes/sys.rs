@@ -5,7 +5,8 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Room for bytes to arrive in, at least.
@@ -83,6 +84,8 @@ pub(super) struct Awaited<'a> {
     pub(super) process: Option<BorrowedFd<'a>>,
     /// To ring.
     pub(super) bell: Option<BorrowedFd<'a>>,
+    /// One of them to have ended; from [`process`].
+    pub(super) others: &'a [Arc<OwnedFd>],
     pub(super) timeout: Option<Duration>,
 }
 
@@ -93,6 +96,7 @@ pub(super) struct Ready {
     pub(super) writable: bool,
     pub(super) ended: bool,
     pub(super) rung: bool,
+    pub(super) other_ended: bool,
 }
 
 /// Waits until something is there of what is awaited, or the time is over.
@@ -109,9 +113,17 @@ pub(super) fn wait(awaited: Awaited<'_>) -> Ready {
         entry(awaited.bell, libc::POLLIN),
     ];
     let timeout = awaited.timeout.map_or(-1, milliseconds);
-    // SAFETY: `fds` is an array of that many entries. A failure (a signal) leaves `revents` zero,
-    // and the caller looks again.
-    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
+    let mut other_ended = false;
+    if awaited.others.is_empty() {
+        poll(&mut fds, timeout);
+    } else {
+        let others = awaited.others.iter().map(|other| entry(Some(other.as_fd()), libc::POLLIN));
+        let mut all: Vec<_> = fds.into_iter().chain(others).collect();
+        poll(&mut all, timeout);
+        let others = all.split_off(fds.len());
+        fds.copy_from_slice(&all);
+        other_ended = others.iter().any(|other| other.revents != 0);
+    }
     let [socket, process, bell] = fds.map(|entry| entry.revents);
     Ready {
         // An error or a hang-up is found by reading.
@@ -119,7 +131,14 @@ pub(super) fn wait(awaited: Awaited<'_>) -> Ready {
         writable: socket & libc::POLLOUT != 0,
         ended: process != 0,
         rung: bell != 0,
+        other_ended,
     }
+}
+
+fn poll(fds: &mut [libc::pollfd], timeout: libc::c_int) {
+    // SAFETY: `fds` is an array of that many entries. A failure (a signal) leaves `revents` zero,
+    // and the caller looks again.
+    unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout) };
 }
 
 /// Waits until the other end of `socket` is closed, at most `limit`; says whether it is.
