@@ -148,6 +148,10 @@ pub struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Results that belong at these places.
     pub(crate) gaps: Vec<(usize, Kept)>,
+    /// Pairs of an id in the arguments and the place where it is, for a worker whose arguments were
+    /// written elsewhere.
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    pub(crate) places: Vec<u8>,
     /// What takes large arrays out.
     #[cfg(all(feature = "processes", target_os = "linux"))]
     pub(crate) carrier: Option<crate::processes::Carrier>,

@@ -6,7 +6,6 @@
 use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;
-use std::thread::LocalKey;
 
 use joblib_persist::array::Origin;
 use joblib_persist::message;
@@ -90,7 +89,6 @@ fn is_array<T: ?Sized>(value: &T) -> bool {
 
 thread_local! {
     static TRAVELLING: Cell<bool> = const { Cell::new(false) };
-    static GOING_FAR: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether what this thread is serializing is on its way between parent and worker.
@@ -98,31 +96,14 @@ pub(crate) fn is_travelling() -> bool {
     TRAVELLING.get()
 }
 
-/// Whether the worker is not a child of this process, so that it cannot look into its memory.
-#[cfg(target_os = "linux")]
-pub(crate) fn is_going_far() -> bool {
-    GOING_FAR.get()
-}
-
-/// Does `action`, in which arguments are written for workers that are not children of this process.
-#[cfg(target_os = "linux")]
-pub(crate) fn going_far<R>(action: impl FnOnce() -> R) -> R {
-    with(&GOING_FAR, action)
-}
-
 fn travelling<R>(action: impl FnOnce() -> R) -> R {
-    with(&TRAVELLING, action)
-}
-
-/// Does `action` while `flag` is set on this thread.
-fn with<R>(flag: &'static LocalKey<Cell<bool>>, action: impl FnOnce() -> R) -> R {
-    struct Reset(&'static LocalKey<Cell<bool>>, bool);
+    struct Reset(bool);
     impl Drop for Reset {
         fn drop(&mut self) {
-            self.0.set(self.1);
+            TRAVELLING.set(self.0);
         }
     }
-    let _reset = Reset(flag, flag.replace(true));
+    let _reset = Reset(TRAVELLING.replace(true));
     action()
 }
 

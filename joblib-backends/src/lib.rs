@@ -66,6 +66,8 @@ mod pools;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 mod processes;
 mod registry;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+mod scatter;
 mod sequential;
 mod shared;
 #[cfg(feature = "threads")]

@@ -29,9 +29,9 @@ pub(crate) struct Inner<T> {
     /// The value as workers read it, once a task has needed that.
     #[cfg(all(feature = "processes", target_os = "linux"))]
     segment: std::sync::OnceLock<Result<crate::processes::Segment, String>>,
-    /// The value on engines.
-    #[cfg(all(feature = "distributed", target_os = "linux"))]
-    pub(crate) blobs: crate::distributed::Blobs,
+    /// The value on engines and on workers that share no memory with us.
+    #[cfg(all(feature = "processes", target_os = "linux"))]
+    pub(crate) blobs: crate::scatter::Blobs,
 }
 
 impl<T> Shared<T> {
@@ -41,8 +41,8 @@ impl<T> Shared<T> {
             value,
             #[cfg(all(feature = "processes", target_os = "linux"))]
             segment: std::sync::OnceLock::new(),
-            #[cfg(all(feature = "distributed", target_os = "linux"))]
-            blobs: crate::distributed::Blobs::default(),
+            #[cfg(all(feature = "processes", target_os = "linux"))]
+            blobs: crate::scatter::Blobs::default(),
         }))
     }
 }
@@ -85,7 +85,7 @@ mod travel {
     use crate::codec::is_travelling;
 
     /// How a travelling value is written: as itself (from a worker, whose memory does not outlive
-    /// it), as its place, or, to an engine, as an id that stands for a place there.
+    /// it), as its place, or, to where no memory is shared, as an id that stands for a place there.
     const VALUE: u8 = 0;
     #[cfg(target_os = "linux")]
     const PLACE: u8 = 1;
@@ -97,8 +97,8 @@ mod travel {
             if !is_travelling() {
                 return T::serialize(self, serializer);
             }
-            #[cfg(all(feature = "distributed", target_os = "linux"))]
-            if let Some(parcel) = crate::distributed::Parcel::current() {
+            #[cfg(target_os = "linux")]
+            if let Some(parcel) = crate::scatter::Parcel::current() {
                 use serde::ser::Error;
                 return match parcel.share(self).map_err(S::Error::custom)? {
                     Some(id) => (ID, id).serialize(serializer),
@@ -106,7 +106,7 @@ mod travel {
                 };
             }
             #[cfg(target_os = "linux")]
-            if !crate::inside_worker() && !crate::codec::is_going_far() {
+            if !crate::inside_worker() {
                 use serde::ser::Error;
                 let place = self.place().map_err(S::Error::custom)?;
                 return (PLACE, place).serialize(serializer);

@@ -5,8 +5,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scatter::{Blob, Stays};
 use crate::processes::remote::{Record, describe};
+use crate::scatter::Blob;
 use crate::{Batch, Failure, Keep, Kept, Payload};
 
 /// The bytes in front of what the tasks printed.
@@ -109,6 +109,19 @@ impl<'a> Answer<'a> {
         let raw = if self.code < 0 { -self.code } else { self.code << 8 };
         let status = describe(ExitStatus::from_raw(raw));
         Failure::WorkerDied { worker: self.worker, status, after, peak_memory: self.peak_memory }
+    }
+}
+
+/// The result of one task, which the engine keeps with those of the whole batch.
+#[derive(Debug)]
+pub(super) struct Stays {
+    pub(super) results: Arc<Blob>,
+    pub(super) task: u32,
+}
+
+impl Stays {
+    fn of(results: &Arc<Blob>, task: u32) -> Kept {
+        Kept::new(Self { results: Arc::clone(results), task })
     }
 }
 

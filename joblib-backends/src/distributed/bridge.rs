@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use super::address::Address;
 use super::answer::Answer;
 use super::frames::{self, News};
-use super::scatter::{Blob, Call, Orders, Scatter, lock};
 use super::script;
-use super::writer::{Work, Writer};
+use super::writer::{Orders, Pipe, Work, Writer, lock};
 use crate::batch::refuse;
+use crate::scatter::{Blob, Call};
 use crate::{Batch, CallId, Error, Failure, Result};
 
 /// How long an engine may take to be there. Spark takes most of it.
@@ -143,7 +143,7 @@ impl Bridge {
         let (orders, work) = mpsc::channel();
         let reader = Reader { state: Arc::clone(&state), ready };
         let orders = Arc::new(Mutex::new(Some(orders)));
-        let writer = Writer::new(Arc::clone(&state), Scatter::new(input, &orders));
+        let writer = Writer::new(Arc::clone(&state), Pipe::new(input, &orders));
         let spawned = thread::Builder::new()
             .name("joblib-engine-in".into())
             .spawn(move || reader.run(output))

@@ -6,7 +6,6 @@ mod address;
 mod answer;
 mod bridge;
 mod frames;
-mod scatter;
 mod script;
 mod writer;
 
@@ -19,7 +18,6 @@ use crate::{Backend, Batch, CallId, Capabilities, Error, NJobs, Result, inside_w
 use address::Address;
 pub(crate) use address::schemes;
 use bridge::Bridge;
-pub(crate) use scatter::{Blobs, Parcel};
 
 /// A task of an engine costs up to a hundred milliseconds, most of which is waiting: with two batches for
 /// each worker, this hides it. joblib 1.5 aims at 0.2 to 2 s.

@@ -1,13 +1,15 @@
 //! The thread that writes to the side process.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::io::{self, BufWriter, Write};
+use std::process::ChildStdin;
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::answer::Stays;
 use super::bridge::{Flight, State};
 use super::frames::{self, Gap, Job, Order};
-use super::scatter::{Blob, Call, Parcel, Scatter, Stays, lock};
-use crate::processes::{Carrier, remote};
+use crate::processes::remote;
+use crate::scatter::{Blob, Call, Outlet, Parcel, Scatter};
 use crate::{Batch, CallId, Failure, Frame, Keep};
 
 /// What there is to write.
@@ -18,16 +20,60 @@ pub(super) enum Work {
     Drop(u64),
 }
 
+/// Where orders go until the bridge ends.
+pub(super) type Orders = Mutex<Option<Sender<Work>>>;
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The pipe into the side process.
+pub(super) struct Pipe {
+    pipe: Mutex<BufWriter<ChildStdin>>,
+    orders: Weak<Orders>,
+}
+
+impl Pipe {
+    pub(super) fn new(input: ChildStdin, orders: &Arc<Orders>) -> Self {
+        let pipe = Mutex::new(BufWriter::with_capacity(1 << 16, input));
+        Self { pipe, orders: Arc::downgrade(orders) }
+    }
+}
+
+impl Outlet for Pipe {
+    fn put(
+        &self,
+        id: u64,
+        len: usize,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut pipe = lock(&self.pipe);
+        frames::begin(&mut *pipe, Order::Put, id, len)?;
+        write(&mut *pipe)
+    }
+
+    fn forget(&self, id: u64) {
+        if let Some(orders) = self.orders.upgrade()
+            && let Some(orders) = &*lock(&orders)
+        {
+            orders.send(Work::Drop(id)).ok();
+        }
+    }
+}
+
 /// The thread that writes to the side process.
 pub(super) struct Writer {
     state: Arc<State>,
+    pipe: Arc<Pipe>,
     scatter: Arc<Scatter>,
     next: u64,
 }
 
 impl Writer {
-    pub(super) fn new(state: Arc<State>, scatter: Scatter) -> Self {
-        Self { state, scatter: Arc::new(scatter), next: 0 }
+    pub(super) fn new(state: Arc<State>, pipe: Pipe) -> Self {
+        let pipe = Arc::new(pipe);
+        let scatter = Arc::new(Scatter::new(Arc::<Pipe>::clone(&pipe)));
+        Self { state, pipe, scatter, next: 0 }
     }
 
     pub(super) fn run(mut self, work: Receiver<Work>) {
@@ -46,7 +92,7 @@ impl Writer {
     }
 
     fn write(&self, order: Order, id: u64, pieces: &[&[u8]]) -> io::Result<()> {
-        frames::write(&mut *lock(&self.scatter.pipe), order, id, pieces)
+        frames::write(&mut *lock(&self.pipe.pipe), order, id, pieces)
     }
 
     fn submit(&mut self, mut flight: Flight) -> io::Result<()> {
@@ -133,15 +179,8 @@ impl Payload {
             gaps: 0,
         };
         let parcel = Arc::new(Parcel::new(scatter, call));
-        let carrier = Some(Carrier::ToEngine(Arc::clone(&parcel)));
-        let mut frame = Frame { carrier, ..Frame::default() };
         let (mut tasks, mut gaps) = (Vec::new(), Gaps::default());
-        for task in 0..batch.len() {
-            frame.clear();
-            let encoded = parcel.fill(|| batch.encode(task, &mut frame));
-            let encoded = encoded.and_then(|()| gaps.note(task, &frame));
-            remote::push_record(&mut tasks, task, encoded.map(|()| frame.as_bytes()));
-        }
+        parcel.push_records(&mut tasks, batch, |task, frame| gaps.note(task, frame));
         let (used, mut blobs) = parcel.into_used();
         let inputs: Vec<u64> = gaps.inputs.iter().map(|results| results.id).collect();
         blobs.extend(gaps.inputs);

@@ -9,6 +9,9 @@ use super::pool::{Next, Pool};
 use super::worker::{StartError, Worker};
 use crate::batch::refuse;
 
+/// How often a worker that is idle is told what it need not keep any more.
+const TIDY: Duration = Duration::from_secs(1);
+
 /// What feeds one worker.
 pub(super) struct Feeder {
     pub(super) pool: Arc<Pool>,
@@ -21,15 +24,26 @@ pub(super) struct Feeder {
 impl Feeder {
     /// Works until the pool is shut down.
     pub(super) fn run(self) {
-        let mut worker = None;
+        let mut worker: Option<Worker> = None;
+        // For how long the worker has been idle, and whether there may be something to tidy up.
+        let (mut idle, mut untidy) = (Duration::ZERO, false);
         loop {
-            match self.pool.next(self.index, worker.is_some(), self.idle_timeout) {
+            let left = self.idle_timeout.map(|limit| limit.saturating_sub(idle));
+            let limit = if untidy { Some(left.map_or(TIDY, |left| left.min(TIDY))) } else { left };
+            match self.pool.next(self.index, worker.is_some(), limit) {
                 Next::Start => match self.start() {
                     Some(started) => worker = Some(started),
                     None => break,
                 },
                 // There is a worker, or there would be no batch.
-                Next::Run(batch) => worker = worker.and_then(|worker| worker.run(batch)),
+                Next::Run(batch) => {
+                    worker = worker.and_then(|worker| worker.run(batch));
+                    (idle, untidy) = (Duration::ZERO, true);
+                }
+                Next::Rest if limit != left => {
+                    idle += TIDY;
+                    untidy = worker.as_mut().is_some_and(Worker::tidy);
+                }
                 Next::Rest => worker.take().into_iter().for_each(Worker::finish),
                 Next::Leave => break,
             }

@@ -13,10 +13,14 @@ use crate::processes::remote::word;
 pub(super) enum Order {
     /// A [`Setup`], before anything else.
     Setup = 1,
-    /// A [`Job`] and a record for each task. The next one comes after the end of this.
+    /// A [`Job`], the number of ids that its tasks refer to, these ids, and a record for each task. The next one comes after the end of this.
     Batch = 2,
     /// The call whose batch shall be given up: eight bytes.
     Abort = 3,
+    /// An id, and what is to be kept under it for batches to come.
+    Put = 4,
+    /// An id that no batch refers to any more.
+    Drop = 5,
 }
 
 /// What comes back.
@@ -36,7 +40,7 @@ pub(super) enum News {
 }
 
 impl Order {
-    const ALL: [Self; 3] = [Self::Setup, Self::Batch, Self::Abort];
+    const ALL: [Self; 5] = [Self::Setup, Self::Batch, Self::Abort, Self::Put, Self::Drop];
 }
 
 impl News {
@@ -113,9 +117,19 @@ pub(super) fn read_news(source: &mut impl Read) -> io::Result<Option<(News, Vec<
     read(source, |kind| News::ALL.into_iter().find(|news| *news as u8 == kind))
 }
 
-fn write(out: &mut impl Write, kind: u8, payload: &[u8]) -> io::Result<()> {
+/// Writes what is in front of a payload of `len` bytes.
+pub(super) fn begin(out: &mut impl Write, order: Order, len: usize) -> io::Result<()> {
+    out.write_all(&head(order as u8, len))
+}
+
+fn head(kind: u8, len: usize) -> [u8; 9] {
     let mut head = [kind; 9];
-    head[..8].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    head[..8].copy_from_slice(&(len as u64).to_le_bytes());
+    head
+}
+
+fn write(out: &mut impl Write, kind: u8, payload: &[u8]) -> io::Result<()> {
+    let head = head(kind, payload.len());
     if payload.len() < 4096 {
         // In one piece: each write would wake the other side.
         return out.write_all(&[&head, payload].concat());
@@ -154,7 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn frames_come_back_and_a_cut_one_is_the_end(
-            payload in prop::collection::vec(any::<u8>(), 0..6000), kind in 0..3_usize,
+            payload in prop::collection::vec(any::<u8>(), 0..6000), kind in 0..5_usize,
         ) {
             let mut wire = Vec::new();
             write_order(&mut wire, Order::ALL[kind], &payload).unwrap();

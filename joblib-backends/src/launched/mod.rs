@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::batch::refuse;
 use crate::options::Lifetime;
-use crate::pools::{self, Pools};
+use crate::pools::{self, Pools, check_workers};
 use crate::processes::remote;
 use crate::{
     Backend, Batch, CallId, Capabilities, Error, NJobs, Result, WorkerOptions, inside_worker,
@@ -58,8 +58,9 @@ const KILL_LIMIT: Duration = Duration::from_secs(30);
 /// is `srun`, and as this machine has cores otherwise.
 ///
 /// Tasks run, fail, time out and are killed as those of [`Processes`](crate::Processes), and what they
-/// print appears here, because on the other side there is a relay between us and the worker. Arrays and
-/// [`Shared`](crate::Shared) values travel with each task, through the pipe.
+/// print appears here, because on the other side there is a relay between us and the worker. Arrays of
+/// more than 1 MiB, and [`Shared`](crate::Shared) values, go through the pipe to each worker once,
+/// however many tasks use them.
 ///
 /// # What this is not
 ///
@@ -96,6 +97,7 @@ impl Launched {
         launcher: &Launcher,
         options: &WorkerOptions,
     ) -> Result<Self> {
+        check_workers("launch", workers)?;
         let launcher = launcher.clone().checked()?;
         if inside_worker() {
             return Err(Error::InsideWorker);

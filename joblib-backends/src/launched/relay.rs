@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code, reason = "turns an offset into a function")]
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, PipeReader, Read, Write};
 use std::num::NonZeroUsize;
@@ -16,7 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::frames::{self, Job, News, Order, Setup};
-use crate::processes::remote::{self, Record};
+use crate::processes::Segment;
+use crate::processes::remote::{self, Record, word};
 use crate::{
     Backend, Batch, CallFn, CallId, Failure, Frame, Payload, Processes, Target, WorkerOptions,
 };
@@ -43,6 +45,8 @@ struct Relay {
     input: File,
     out: Arc<Out>,
     pool: Option<Processes>,
+    /// What batches refer to, in memory that the worker maps.
+    kept: HashMap<u64, Segment>,
 }
 
 /// What goes back.
@@ -88,7 +92,7 @@ impl Relay {
                 }
             })?;
         }
-        Ok(Self { input, out, pool: None })
+        Ok(Self { input, out, pool: None, kept: HashMap::new() })
     }
 
     fn work(&mut self) -> io::Result<()> {
@@ -99,12 +103,24 @@ impl Relay {
                     Err(why) => self.out.send(News::Unable, why.as_bytes())?,
                 },
                 (Order::Batch, Some(pool)) => {
-                    let batch = Travelled::new(payload, &self.out);
+                    let batch = Travelled::new(payload, &self.out, &self.kept);
                     pool.submit(Box::new(batch.ok_or(io::ErrorKind::InvalidData)?));
                 }
                 (Order::Abort, Some(pool)) => {
                     let call = payload.first_chunk().ok_or(io::ErrorKind::InvalidData)?;
                     pool.abort(CallId(u64::from_le_bytes(*call)));
+                }
+                (Order::Put, _) => {
+                    let (id, bytes) =
+                        payload.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+                    // Without memory the tasks that refer to it fail, and say what is missing.
+                    if let Ok(segment) = Segment::with(bytes) {
+                        self.kept.insert(u64::from_le_bytes(*id), segment);
+                    }
+                }
+                (Order::Drop, _) => {
+                    let id = payload.first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+                    self.kept.remove(&u64::from_le_bytes(*id));
                 }
                 // It was told that there is no pool.
                 (Order::Batch | Order::Abort, None) => {}
@@ -183,15 +199,23 @@ struct Travelled {
     payload: Vec<u8>,
     /// Where each task's record is.
     records: Vec<Range<usize>>,
+    /// Where the worker finds what they refer to.
+    places: Vec<u8>,
     answers: Vec<u8>,
     out: Arc<Out>,
 }
 
 impl Travelled {
     /// `None` if nobody of our build can have written these bytes.
-    fn new(payload: Vec<u8>, out: &Arc<Out>) -> Option<Self> {
+    fn new(payload: Vec<u8>, out: &Arc<Out>, kept: &HashMap<u64, Segment>) -> Option<Self> {
         let (job, start) = Job::read(&payload)?;
-        let mut rest = &payload[start..];
+        let (count, rest) = payload[start..].split_first_chunk()?;
+        let ids = usize::try_from(u64::from_le_bytes(*count)).ok()?.checked_mul(8)?;
+        let (ids, mut rest) = rest.split_at_checked(ids)?;
+        let ids = ids.chunks_exact(8).map(|id| word(id, 0));
+        let places = ids.filter_map(|id| Some((id, kept.get(&id)?.number()?)));
+        let places = places.flat_map(|(id, place)| [id.to_le_bytes(), place.to_le_bytes()]);
+        let places = places.flatten().collect();
         let mut records = Vec::new();
         while !rest.is_empty() {
             let begin = payload.len() - rest.len();
@@ -203,7 +227,7 @@ impl Travelled {
         }
         let is_batch = !records.is_empty() && u32::try_from(records.len()).is_ok();
         let out = Arc::clone(out);
-        is_batch.then_some(Self { job, payload, records, answers: Vec::new(), out })
+        is_batch.then_some(Self { job, payload, records, places, answers: Vec::new(), out })
     }
 
     fn send_answers(&mut self) {
@@ -239,6 +263,7 @@ impl Batch for Travelled {
         let garbage = || Failure::Codec { message: "the arguments of a task make no sense".into() };
         let mut record = &self.payload[self.records[task as usize].clone()];
         let record = Record::take(&mut record).ok().flatten().ok_or_else(garbage)?;
+        out.places.clone_from(&self.places);
         out.bytes.extend_from_slice(record.answer().map_err(|_| garbage())??);
         Ok(())
     }

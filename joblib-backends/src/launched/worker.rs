@@ -14,7 +14,8 @@ use super::line::Line;
 use super::pool::Pool;
 use crate::batch::refuse;
 use crate::processes::remote::{self, HANDSHAKE, Record, describe};
-use crate::{Batch, Failure, Payload};
+use crate::scatter::{Blob, Call, Parcel, Scatter};
+use crate::{Batch, CallId, Failure, Payload};
 
 /// How often a feeder that waits looks whether it should go on waiting.
 const LOOK: Duration = Duration::from_millis(100);
@@ -44,6 +45,11 @@ pub(super) enum StartError {
 pub(super) struct Worker {
     launcher: Child,
     line: Arc<Line>,
+    scatter: Arc<Scatter>,
+    /// What the worker has for the call whose batch it ran last.
+    call: Option<(CallId, Arc<Call>)>,
+    /// What that batch refers to: the next one may, too.
+    used: Vec<Arc<Blob>>,
     ears: BufReader<Ears>,
     errors: Errors,
 }
@@ -93,7 +99,10 @@ impl Worker {
         let ears = Ears { pipe: output, pool: Arc::clone(pool), feeder, until };
         let line = Arc::new(Line::new(input));
         let errors = Errors::forward(errors);
-        let mut worker = Self { launcher: child, line, ears: BufReader::new(ears), errors };
+        let scatter = Arc::new(Scatter::new(Arc::<Line>::clone(&line)));
+        let ears = BufReader::new(ears);
+        let mut worker =
+            Self { launcher: child, line, scatter, call: None, used: Vec::new(), ears, errors };
         worker.greet(launcher, command)?;
         worker.ears.get_mut().until = None;
         // If it does not listen any more, the first batch will find out.
@@ -132,7 +141,7 @@ impl Worker {
 
     /// Has `batch` run; `None` if the worker cannot take another one.
     pub(super) fn run(mut self, mut batch: Box<dyn Batch>) -> Option<Self> {
-        let payload = match encode(&*batch) {
+        let payload = match self.encode(&*batch) {
             Ok(payload) => payload,
             Err(why) => {
                 refuse(batch, &why);
@@ -161,6 +170,39 @@ impl Worker {
         }
         self.blame(&mut *batch, &open, begin);
         None
+    }
+
+    /// What the relay is told of a batch; or why it cannot be run elsewhere.
+    fn encode(&mut self, batch: &dyn Batch) -> Result<Vec<u8>, String> {
+        let (function, target) = remote::target_of(batch)?;
+        let limit = batch
+            .time_limit()
+            .map_or(0, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1));
+        let job = Job { function, fingerprint: target.fingerprint, limit, call: batch.call().0 };
+        if self.call.as_ref().is_none_or(|(id, _)| *id != batch.call()) {
+            self.used.clear();
+            self.call = None;
+        }
+        let (_, call) = self.call.get_or_insert_with(|| (batch.call(), Arc::default()));
+        let call = Arc::clone(call);
+        self.line.tidy();
+        let parcel = Arc::new(Parcel::new(&self.scatter, &call));
+        let mut records = Vec::new();
+        parcel.push_records(&mut records, batch, |_, _| Ok(()));
+        let ids;
+        (ids, self.used) = parcel.into_used();
+        let mut payload = job.to_bytes().to_vec();
+        payload.extend((ids.len() as u64).to_le_bytes());
+        payload.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        payload.extend(records);
+        Ok(payload)
+    }
+
+    /// Lets go of what the last call had; whether the worker still keeps something, for calls to come.
+    pub(super) fn tidy(&mut self) -> bool {
+        self.call = None;
+        self.used.clear();
+        self.line.tidy()
     }
 
     /// The first task without an answer gets the failure, and the others are handed back: which one
@@ -230,18 +272,6 @@ fn after(source: &mut impl Read, mark: &[u8]) -> io::Result<()> {
         source.read_exact(&mut last[mark.len() - 1..])?;
     }
     Err(io::ErrorKind::InvalidData.into())
-}
-
-/// What the relay is told of a batch; or why it cannot be run elsewhere.
-fn encode(batch: &dyn Batch) -> Result<Vec<u8>, String> {
-    let (function, target) = remote::target_of(batch)?;
-    let limit = batch
-        .time_limit()
-        .map_or(0, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX).max(1));
-    let job = Job { function, fingerprint: target.fingerprint, limit, call: batch.call().0 };
-    let mut payload = job.to_bytes().to_vec();
-    remote::push_records(&mut payload, batch);
-    Ok(payload)
 }
 
 /// Passes answers on, at most one for each task.

@@ -15,6 +15,7 @@ use super::region::Region;
 use super::result_files::ResultFiles;
 use super::sys;
 use crate::options::{ArrayMode, ArrayOptions};
+use crate::scatter::Parcel;
 
 /// Of so many arrays that tasks borrow, those used last, the copies are kept while the call runs.
 const KEPT: usize = 16;
@@ -153,18 +154,13 @@ pub(super) fn fill(mut file: &File, block: &Block<'_>) -> io::Result<()> {
 
 /// What takes large arrays out of a frame.
 #[derive(Debug)]
-#[cfg_attr(
-    feature = "distributed",
-    expect(clippy::enum_variant_names, reason = "each says where to")
-)]
 pub(crate) enum Carrier {
     /// Of arguments; keeps what it refers to.
     ToWorker { arrays: Arc<Arrays>, used: Vec<Arc<Sent>> },
     /// Of a result, as files that are sent along.
     ToParent { max_nbytes: u64, files: ResultFiles },
-    /// Of arguments, to an engine.
-    #[cfg(feature = "distributed")]
-    ToEngine(Arc<crate::distributed::Parcel>),
+    /// Of arguments, for workers that share no memory with us.
+    Far(Arc<Parcel>),
 }
 
 impl Carrier {
@@ -180,8 +176,7 @@ impl Carrier {
                 Some(number)
             }
             Carrier::ToParent { max_nbytes, files } if len > *max_nbytes => files.push(block).ok(),
-            #[cfg(feature = "distributed")]
-            Carrier::ToEngine(parcel) => parcel.carry(block, borrowed),
+            Carrier::Far(parcel) => parcel.carry(block, borrowed),
             _ => None,
         }
     }

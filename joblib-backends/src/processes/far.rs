@@ -22,7 +22,6 @@ thread_local! {
 }
 
 /// The number of an array with this id. `lasting`: further tasks will want to see it, too.
-#[cfg(feature = "distributed")]
 pub(crate) fn number(id: u64, lasting: bool) -> u64 {
     debug_assert!(id < IDS);
     FAR | if lasting { LASTING } else { 0 } | id

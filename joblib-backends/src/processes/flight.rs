@@ -21,6 +21,7 @@ pub(super) fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
     let head = out.bytes.len();
     let start = head + RecordHeader::LEN;
     out.bytes.resize(start, 0);
+    out.places.clear();
     let encoded = catch_unwind(AssertUnwindSafe(|| batch.encode(task, out)))
         .unwrap_or_else(|panic| Err(Failure::Panic { message: panic_message(panic) }));
     let kind = match encoded {
@@ -34,6 +35,11 @@ pub(super) fn encode(batch: &dyn Batch, task: u32, out: &mut Frame) {
     let len = (out.bytes.len() - start) as u64;
     let header = RecordHeader { task, kind, files: 0, len };
     out.bytes[head..start].copy_from_slice(&header.to_bytes());
+    if !out.places.is_empty() {
+        let len = out.places.len() as u64;
+        let header = RecordHeader { task, kind: Kind::Places, files: 0, len }.to_bytes();
+        out.bytes.splice(head..head, header.into_iter().chain(out.places.iter().copied()));
+    }
 }
 
 /// Takes complete answers off the front of `bytes`, and moves batches that are answered to `done`.

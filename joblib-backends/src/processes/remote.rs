@@ -16,8 +16,7 @@ pub(crate) use super::process::describe;
 use super::sys::{self, Awaited};
 use super::wire::{self, Kind, RecordHeader};
 pub(crate) use super::wire::{HANDSHAKE, Record, word};
-use crate::codec;
-use crate::{Batch, CallFn, Failure, Frame, Target};
+use crate::{Batch, CallFn, Failure, Target};
 
 /// What workers of this build say first.
 pub(crate) fn handshake() -> [u8; HANDSHAKE] {
@@ -52,16 +51,6 @@ pub(crate) fn target_of(batch: &dyn Batch) -> Result<(u64, Target), String> {
         )
     })?;
     Ok((function, target))
-}
-
-/// Appends a record for each task of `batch`, for a worker that cannot look into our memory.
-pub(crate) fn push_records(out: &mut Vec<u8>, batch: &dyn Batch) {
-    let mut frame = Frame::default();
-    for task in 0..batch.len() {
-        frame.clear();
-        let encoded = codec::going_far(|| batch.encode(task, &mut frame));
-        push_record(out, task, encoded.map(|()| frame.as_bytes()));
-    }
 }
 
 /// What makes this executable a relay, as `env` is told it.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use joblib_persist::message::{Carried, Segment as Map};
@@ -33,6 +33,13 @@ impl Segment {
         Self::of(file).map_err(refused)
     }
 
+    /// Memory with these bytes.
+    pub(crate) fn with(bytes: &[u8]) -> io::Result<Self> {
+        let mut file = super::arrays::memory_file()?;
+        file.write_all(bytes)?;
+        Self::of(file)
+    }
+
     fn of(file: File) -> io::Result<Self> {
         sys::make_constant(&file)?;
         let place = Place::of(&file)?;
@@ -41,6 +48,11 @@ impl Segment {
 
     pub(crate) fn place(&self) -> Place {
         self.place
+    }
+
+    /// The place as a number; `None` if it is too large for one.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.place.to_number(false)
     }
 }
 
@@ -110,7 +122,6 @@ fn refused(error: io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn a_value_is_forgotten_when_its_segment_is_gone() {

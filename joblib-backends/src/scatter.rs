@@ -1,109 +1,105 @@
-//! What many tasks use: large arrays and shared values go to the engine once, ahead of the batches,
-//! which carry only their ids.
+//! What many tasks use, for workers that share no memory with us: large arrays and shared values go
+//! there once, ahead of the batches, which carry only their ids.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, Write};
-use std::process::ChildStdin;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use joblib_persist::array::Block;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::frames::{self, Order};
-use super::writer::Work;
 use crate::codec::explain;
-use crate::processes::far;
-use crate::{Kept, Shared};
+use crate::processes::{Carrier, far, remote};
+use crate::{Batch, Failure, Frame, Shared};
 
 /// What has more bytes than this goes ahead of its batch.
 const MAX_NBYTES: usize = 1 << 20;
-/// Of so many arrays that tasks borrow, those used last stay on the engine while the call runs.
+/// Of so many arrays that tasks borrow, those used last stay there while the call runs.
 const KEPT: usize = 16;
 
-/// The pipe into the side process.
-pub(super) type Pipe = Mutex<BufWriter<ChildStdin>>;
-/// Where orders go until the bridge ends.
-pub(super) type Orders = Mutex<Option<Sender<Work>>>;
+/// The way to an engine or to a worker.
+pub(crate) trait Outlet: Send + Sync {
+    /// Sends `len` bytes, which `write` writes, to be kept under an id.
+    fn put(
+        &self,
+        id: u64,
+        len: usize,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()>;
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    /// Nothing refers to that id any more. Does not wait.
+    fn forget(&self, id: u64);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes on an engine, which are dropped there when nothing here refers to them.
-#[derive(Debug)]
+/// Bytes elsewhere, which are dropped there when nothing here refers to them.
 pub(crate) struct Blob {
-    pub(super) id: u64,
-    orders: Weak<Orders>,
+    pub(crate) id: u64,
+    outlet: Weak<dyn Outlet>,
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({})", self.id)
+    }
 }
 
 impl Drop for Blob {
     fn drop(&mut self) {
-        if let Some(orders) = self.orders.upgrade()
-            && let Some(orders) = &*lock(&orders)
-        {
-            orders.send(Work::Drop(self.id)).ok();
+        if let Some(outlet) = self.outlet.upgrade() {
+            outlet.forget(self.id);
         }
     }
 }
 
-/// The result of one task, which the engine keeps with those of the whole batch.
-#[derive(Debug)]
-pub(super) struct Stays {
-    pub(super) results: Arc<Blob>,
-    pub(super) task: u32,
-}
-
-impl Stays {
-    pub(super) fn of(results: &Arc<Blob>, task: u32) -> Kept {
-        Kept::new(Self { results: Arc::clone(results), task })
-    }
-}
-
-/// Sends blobs through one bridge.
-#[derive(Debug)]
-pub(super) struct Scatter {
-    pub(super) pipe: Pipe,
-    orders: Weak<Orders>,
+/// Sends blobs one way.
+pub(crate) struct Scatter {
+    outlet: Arc<dyn Outlet>,
     /// Begins anywhere, because workers serve several programs and tell their arrays by these ids.
     next: AtomicU64,
 }
 
+impl fmt::Debug for Scatter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scatter").finish_non_exhaustive()
+    }
+}
+
 impl Scatter {
-    pub(super) fn new(input: ChildStdin, orders: &Arc<Orders>) -> Self {
-        let next = AtomicU64::new(RandomState::new().hash_one(0_u8));
-        let pipe = Mutex::new(BufWriter::with_capacity(1 << 16, input));
-        Self { pipe, orders: Arc::downgrade(orders), next }
+    pub(crate) fn new(outlet: Arc<dyn Outlet>) -> Self {
+        Self { outlet, next: AtomicU64::new(RandomState::new().hash_one(0_u8)) }
     }
 
     /// Sends `len` bytes, which `write` writes.
     fn put(
         &self,
         len: usize,
-        write: impl FnOnce(&mut BufWriter<ChildStdin>) -> io::Result<()>,
+        mut write: impl FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Arc<Blob>> {
         let blob = self.blob();
-        let mut pipe = lock(&self.pipe);
-        frames::begin(&mut *pipe, Order::Put, blob.id, len)?;
-        write(&mut pipe)?;
+        self.outlet.put(blob.id, len, &mut write)?;
         Ok(blob)
     }
 
-    /// Bytes that are still to come to the engine, with an id of their own.
-    pub(super) fn blob(&self) -> Arc<Blob> {
+    /// Bytes that are still to come there, with an id of their own.
+    pub(crate) fn blob(&self) -> Arc<Blob> {
         // 0 is no id.
         let id = (self.next.fetch_add(1, Relaxed) % far::IDS).max(1);
-        Arc::new(Blob { id, orders: Weak::clone(&self.orders) })
+        Arc::new(Blob { id, outlet: Arc::downgrade(&self.outlet) })
     }
 }
 
-/// What one call has on the engine; it ends with the last batch of the call.
+/// What one call has there.
 #[derive(Debug, Default)]
-pub(super) struct Call(Mutex<Known>);
+pub(crate) struct Call(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -172,13 +168,30 @@ thread_local! {
 }
 
 impl Parcel {
-    pub(super) fn new(scatter: &Arc<Scatter>, call: &Arc<Call>) -> Self {
+    pub(crate) fn new(scatter: &Arc<Scatter>, call: &Arc<Call>) -> Self {
         let (scatter, call) = (Arc::clone(scatter), Arc::clone(call));
         Self { scatter, call, used: Mutex::default(), is_sharing: AtomicBool::new(false) }
     }
 
+    /// Appends a record for each task of `batch`; `note` sees the arguments of each, and may refuse them.
+    pub(crate) fn push_records(
+        self: &Arc<Self>,
+        out: &mut Vec<u8>,
+        batch: &dyn Batch,
+        mut note: impl FnMut(u32, &Frame) -> Result<(), Failure>,
+    ) {
+        let carrier = Some(Carrier::Far(Arc::clone(self)));
+        let mut frame = Frame { carrier, ..Frame::default() };
+        for task in 0..batch.len() {
+            frame.clear();
+            let encoded = self.fill(|| batch.encode(task, &mut frame));
+            let encoded = encoded.and_then(|()| note(task, &frame));
+            remote::push_record(out, task, encoded.map(|()| frame.as_bytes()));
+        }
+    }
+
     /// Does `action`, in which arguments are written for this batch.
-    pub(super) fn fill<R>(self: &Arc<Self>, action: impl FnOnce() -> R) -> R {
+    fn fill<R>(self: &Arc<Self>, action: impl FnOnce() -> R) -> R {
         struct Reset;
         impl Drop for Reset {
             fn drop(&mut self) {
@@ -196,7 +209,7 @@ impl Parcel {
     }
 
     /// What the batch refers to, with the ids.
-    pub(super) fn into_used(self: &Arc<Self>) -> (Vec<u64>, Vec<Arc<Blob>>) {
+    pub(crate) fn into_used(self: &Arc<Self>) -> (Vec<u64>, Vec<Arc<Blob>>) {
         let used = std::mem::take(&mut *lock(&self.used));
         (used.iter().map(|blob| blob.id).collect(), used)
     }
@@ -210,7 +223,7 @@ impl Parcel {
         id
     }
 
-    /// The number that stands for an array, which goes ahead unless the engine has it; `None` if it
+    /// The number that stands for an array, which goes ahead unless it is there; `None` if it
     /// travels with its value. `borrowed`: the task has a reference to it.
     pub(crate) fn carry(&self, block: &Block<'_>, borrowed: bool) -> Option<u64> {
         if block.byte_len() <= MAX_NBYTES {
@@ -229,7 +242,7 @@ impl Parcel {
         Some(far::number(self.refer_to(blob), borrowed))
     }
 
-    /// The id of a shared value, which goes ahead unless the engine has it; `None` if it is too small.
+    /// The id of a shared value, which goes ahead unless it is there; `None` if it is too small.
     pub(crate) fn share<T: Serialize>(&self, shared: &Shared<T>) -> Result<Option<u64>, String> {
         if self.is_sharing.load(Relaxed) {
             return Ok(None);
@@ -244,7 +257,7 @@ impl Parcel {
         dumped.map_err(|error| explain(&error))?;
         let blob = if bytes.len() > MAX_NBYTES {
             let put = self.scatter.put(bytes.len(), |pipe| pipe.write_all(&bytes));
-            Some(put.map_err(|error| format!("the side process of the engine failed: {error}"))?)
+            Some(put.map_err(|error| format!("it could not be sent: {error}"))?)
         } else {
             None
         };
@@ -253,11 +266,11 @@ impl Parcel {
     }
 }
 
-/// A shared value on each engine that tasks took it to; `None` where it is too small for that.
-#[derive(Debug, Default)]
-pub(crate) struct Blobs(Mutex<Vec<OnEngine>>);
+/// A shared value on each engine and worker that tasks took it to; `None` where it is too small for that.
+#[derive(Default)]
+pub(crate) struct Blobs(Mutex<Vec<There>>);
 
-type OnEngine = (Weak<Scatter>, Option<Arc<Blob>>);
+type There = (Weak<Scatter>, Option<Arc<Blob>>);
 
 impl Blobs {
     fn find(&self, scatter: &Arc<Scatter>) -> Option<Option<Arc<Blob>>> {
