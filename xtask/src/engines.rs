@@ -12,14 +12,18 @@ mod server;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 pub(crate) use kinds::Engine;
 use kinds::{KINDS, Kind};
+use server::Server;
 
 use crate::{Result, python, workspace};
 
 /// The words with which we call ourselves again, inside of the namespaces.
 const INSIDE: &str = "--inside";
+/// How long the tests may take on one engine.
+const SUITE_LIMIT: Duration = Duration::from_secs(1200);
 /// What `unshare` has to grant: networks and processes of our own, which end with the first of them.
 const NAMESPACES: &[&str] = &["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -179,17 +183,20 @@ fn run_engine(kind: &Kind, [tests, graphs]: [&str; 2], example: &str, table: &st
 fn suite(tests: &str, engine: &Engine, python: &Path, which: &[&str]) -> Result {
     let mut command = Command::new(tests);
     // One after the other: each counts on all workers of the engine.
-    command.arg("--test-threads=1").args(which).env("JOBLIB_TEST_ENGINE", &engine.address);
+    command.arg("--test-threads=1").args(which);
+    command.env("JOBLIB_TEST_ENGINE", &engine.address).env("JOBLIB_PYTHON", python);
     if let Some(scheduler) = engine.scheduler() {
         command.env("JOBLIB_TEST_SCHEDULER", scheduler.to_string());
     }
-    let output = command.env("JOBLIB_PYTHON", python).output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if output.status.success() && text.contains("test result: ok") {
+    let mut suite = Server::start("suite", command)?;
+    let ended = suite.ends_within(SUITE_LIMIT)?;
+    let text = suite.said();
+    if ended.is_some_and(|status| status.success()) && text.contains("test result: ok") {
         return Ok(());
     }
-    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
-    Err(format!("the suite failed on {}", engine.address).into())
+    println!("{text}");
+    let what = if ended.is_some() { "failed" } else { "took too long" };
+    Err(format!("the suite {what} on {}", engine.address).into())
 }
 
 fn table(example: &str, backend: &str) -> Result<String> {

@@ -48,6 +48,7 @@ fn a_missing_package_is_named_with_the_remedy() {
 fn an_engine_that_is_not_there_is_told_within_its_time_out() {
     for engine in [
         "dask://127.0.0.1:9?timeout=2s",
+        "tls://127.0.0.1:9?timeout=2s",
         "ipyparallel:///no/such/client.json",
         "ray://127.0.0.1:9",
         "spark://127.0.0.1:9",

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,28 @@ impl Server {
         self.child.id()
     }
 
+    /// What came out so far.
+    pub(super) fn said(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits for its end; `None` if it takes longer than `limit`.
+    pub(super) fn ends_within(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let end = Instant::now() + limit;
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || Instant::now() > end {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until the output contains `text`.
     pub(super) fn says(mut self, text: &str) -> Result<Self> {
         let end = Instant::now() + START_LIMIT;
         loop {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
+            let said = self.said();
             if said.contains(text) {
                 return Ok(self);
             }
@@ -113,6 +130,21 @@ mod tests {
             assert!(Instant::now() < end, "it still runs");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    #[test]
+    fn what_does_not_end_in_time_is_told_from_what_does() {
+        let start = |text: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", text]);
+            Server::start("test-limit", command).unwrap()
+        };
+        let mut endless = start("sleep 1000");
+        assert!(endless.ends_within(Duration::from_millis(1)).unwrap().is_none());
+        drop(endless);
+        let mut short = start("echo three; exit 3");
+        let status = short.ends_within(START_LIMIT).unwrap().unwrap();
+        assert_eq!((status.code(), &*short.said()), (Some(3), "three\n"));
     }
 
     #[test]

@@ -177,7 +177,7 @@ class Dask(Engine):
                 location or None, timeout=options.get("timeout", "20s"), set_as_default=False,
                 name="joblib", **arguments,
             )
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # also what only says that a certificate is missing
             raise Unusable(f"no Dask scheduler answers at `{location}`: {error}") from None
         self.module = distributed
         self.compare_versions(location)
@@ -807,8 +807,8 @@ def main():
         bridge = Bridge(engine, cores, executable, bytes.fromhex(identity), program, output)
         about = f"{engine.about()}, Python {platform.python_version()}"
         bridge.send(READY, max(1, engine.n_jobs()), bytes([engine.kills, engine.keeps]) + about.encode())
-    except Unusable as error:
-        text = str(error).encode()
+    except Exception as error:
+        text = str(error).encode() if isinstance(error, Unusable) else text_of(error)
         output.write(HEAD.pack(len(text), BROKEN, 0) + text)
         output.flush()
         os._exit(1)
