@@ -17,6 +17,9 @@ mod ends;
 /// What workers are like, and what comes from them.
 #[path = "launched/inside.rs"]
 mod inside;
+/// Several machines.
+#[path = "launched/nodes.rs"]
+mod nodes;
 /// Arrays and shared values that many tasks use.
 #[path = "launched/once.rs"]
 mod once;

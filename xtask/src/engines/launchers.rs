@@ -13,7 +13,9 @@ use crate::Result;
 /// How long servers may take until they are there.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// What tests on a launcher are about: those of the commands themselves need none.
-const TESTS: &[&str] = &["conformance::two", "ends::", "inside::"];
+const TESTS: &[&str] = &["conformance::two", "ends::", "inside::", "nodes::"];
+/// The machines that Slurm believes to have, of one core each.
+const NODES: &[&str] = &["n1", "n2"];
 
 /// A launcher that we know how to prepare.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(super) struct Kind {
 struct Prepared {
     words: String,
     /// What has to be in the environment of those who use it.
-    environment: Vec<(&'static str, PathBuf)>,
+    environment: Vec<(&'static str, String)>,
     /// A command within which it is used, too.
     within: &'static [&'static str],
     /// In the order in which they are ended.
@@ -123,16 +125,14 @@ fn await_that(what: &str, mut is_so: impl FnMut() -> bool) -> Result {
     Ok(())
 }
 
-/// One node of two cores, whose servers listen to this machine alone if there is nothing else.
+/// Two nodes on this machine, whose servers listen to it alone if there is nothing else.
 fn slurm() -> Result<Prepared> {
     let folder = fresh("slurm")?;
     give_the_network_an_address()?;
     let at = |name: &str| folder.join(name);
     fs::write(at("key"), std::iter::repeat_n("joblib", 200).collect::<String>())?;
     fs::set_permissions(at("key"), fs::Permissions::from_mode(0o400))?;
-    for name in ["spool", "state"] {
-        fs::create_dir(at(name))?;
-    }
+    fs::create_dir(at("state"))?;
     let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
     fs::write(at("slurm.conf"), slurm_conf(&folder, host.trim()))?;
 
@@ -149,20 +149,29 @@ fn slurm() -> Result<Prepared> {
     let server = |program: &str, arguments: &[&str]| {
         let mut command = command(program)?;
         command.args(arguments).env("SLURM_CONF", at("slurm.conf"));
-        Server::start(program, command)
+        Server::start(&[&[program], arguments].concat().join(""), command)
     };
     let control = server("slurmctld", &["-D", "-c"])?;
-    let node = server("slurmd", &["-D"])?;
-    await_that("the node of Slurm", || {
+    let mut servers = Vec::new();
+    for node in NODES {
+        fs::create_dir(at(&format!("spool.{node}")))?;
+        servers.push(server("slurmd", &["-D", "-N", node])?);
+    }
+    await_that("a node of Slurm", || {
         let mut sinfo = Command::new("sinfo");
-        sinfo.args(["-h", "-o", "%t"]).env("SLURM_CONF", at("slurm.conf"));
-        sinfo.output().is_ok_and(|output| output.stdout.starts_with(b"idle\n"))
+        sinfo.args(["-h", "-N", "-o", "%t"]).env("SLURM_CONF", at("slurm.conf"));
+        let idle = "idle\n".repeat(NODES.len());
+        sinfo.output().is_ok_and(|output| output.stdout == idle.as_bytes())
     })?;
+    servers.extend([control, munged]);
     Ok(Prepared {
-        words: "srun -Q -n1 --exact --unbuffered".to_owned(),
-        environment: vec![("SLURM_CONF", at("slurm.conf"))],
+        words: "srun -Q -N1 -n1 --exact --unbuffered".to_owned(),
+        environment: vec![
+            ("SLURM_CONF", at("slurm.conf").display().to_string()),
+            ("JOBLIB_TEST_NODES", NODES.join(",")),
+        ],
         within: &["salloc", "-Q", "-n2"],
-        _servers: vec![node, control, munged],
+        _servers: servers,
     })
 }
 
@@ -187,6 +196,9 @@ fn give_the_network_an_address() -> Result {
 
 fn slurm_conf(folder: &Path, host: &str) -> String {
     let folder = folder.display();
+    let nodes: String = (16818..).zip(NODES).map(|(port, node)| {
+        format!("NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=1 State=UNKNOWN\n")
+    }).collect();
     format!(
         "ClusterName=joblib\n\
          SlurmctldHost={host}(127.0.0.1)\n\
@@ -196,10 +208,9 @@ fn slurm_conf(folder: &Path, host: &str) -> String {
          AuthInfo=socket={folder}/munge.sock\n\
          CryptoType=crypto/munge\n\
          SlurmctldPort=16817\n\
-         SlurmdPort=16818\n\
          SlurmctldPidFile={folder}/slurmctld.pid\n\
-         SlurmdPidFile={folder}/slurmd.pid\n\
-         SlurmdSpoolDir={folder}/spool\n\
+         SlurmdPidFile={folder}/slurmd.%n.pid\n\
+         SlurmdSpoolDir={folder}/spool.%n\n\
          StateSaveLocation={folder}/state\n\
          ProctrackType=proctrack/linuxproc\n\
          TaskPlugin=task/none\n\
@@ -211,8 +222,8 @@ fn slurm_conf(folder: &Path, host: &str) -> String {
          JobAcctGatherType=jobacct_gather/none\n\
          ReturnToService=2\n\
          KillWait=2\n\
-         NodeName={host} NodeAddr=127.0.0.1 CPUs=2 SocketsPerBoard=1 CoresPerSocket=2 \
-         ThreadsPerCore=1 State=UNKNOWN\n\
+         SlurmdParameters=config_overrides\n\
+         {nodes}\
          PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
     )
 }
