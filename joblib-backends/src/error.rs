@@ -48,6 +48,18 @@ pub enum Error {
         text: String,
     },
 
+    /// The folder for large arrays cannot be used.
+    #[error(
+        "arrays cannot be put into the temporary folder `{}` (choose one that exists and may be \
+         written to, on a disk that knows files without a name)", .folder.display()
+    )]
+    TempFolder {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
     /// No backend of that name is registered.
     #[error("no backend named `{name}` (known: {})", .known.join(", "))]
     UnknownBackend {

@@ -228,7 +228,8 @@ impl Parallel {
         self
     }
 
-    /// A folder on whose disk such arrays lie. Default: that of `JOBLIB_TEMP_FOLDER`, else in memory.
+    /// A folder on whose disk such arrays lie, as files without a name; it must exist. Default: that of
+    /// `JOBLIB_TEMP_FOLDER`, else in memory.
     pub fn temp_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.settings.workers.temp_folder = Some(folder.into());
         self

@@ -14,6 +14,7 @@ use super::place::Place;
 use super::region::Region;
 use super::result_files::ResultFiles;
 use super::sys;
+use crate::Error;
 use crate::options::{ArrayMode, ArrayOptions};
 use crate::scatter::Parcel;
 
@@ -115,10 +116,7 @@ impl Sent {
     fn new(block: &Block<'_>, folder: Option<&Path>) -> io::Result<Self> {
         let file = match folder {
             None => memory_file()?,
-            Some(folder) => {
-                let mut options = OpenOptions::new();
-                few(options.read(true).write(true).custom_flags(libc::O_TMPFILE).open(folder)?)?
-            }
+            Some(folder) => few(nameless_file(folder)?)?,
         };
         fill(&file, block)?;
         if folder.is_none() {
@@ -132,6 +130,18 @@ impl Sent {
     fn holds(&self, memory: &[u8]) -> bool {
         Region::of(&self.file, memory.len()).is_ok_and(|region| region.bytes() == memory)
     }
+}
+
+/// A file without a name, on the disk of `folder`.
+fn nameless_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_TMPFILE).open(folder)
+}
+
+/// An error if arrays cannot be put where `options` want them.
+pub(super) fn check(options: &ArrayOptions) -> Result<(), Error> {
+    let Some(folder) = &options.folder else { return Ok(()) };
+    let file = nameless_file(folder);
+    file.map(drop).map_err(|source| Error::TempFolder { folder: folder.clone(), source })
 }
 
 /// Memory without a name, for an array.

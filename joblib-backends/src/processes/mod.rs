@@ -135,9 +135,11 @@ impl Processes {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); [`Error::TempFolder`] if the folder for arrays cannot be used now. Should that
+    /// be so later, arrays travel through a socket, with a warning.
     pub fn shared_with(workers: NonZeroUsize, options: &WorkerOptions) -> Result<Arc<Self>> {
         static POOLS: Pools<(NonZeroUsize, WorkerOptions), Processes> = Pools::new();
+        arrays::check(&options.arrays)?;
         POOLS.get((workers, options.clone()), |(workers, options)| {
             Self::with_idle(*workers, options, &Idle::shared(&options.workers))
         })

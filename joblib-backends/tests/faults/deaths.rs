@@ -74,6 +74,19 @@ fn a_worker_that_dies_between_calls_is_replaced() {
 }
 
 #[test]
+fn a_worker_that_dies_while_it_rests_is_gone_at_once() {
+    let pool = one_worker();
+    let worker = pid(&pool);
+    kill(&worker);
+    let process = format!("/proc/{worker}");
+    let gone = (0..6000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        !std::path::Path::new(&process).exists()
+    });
+    assert!(gone, "it stays as a zombie");
+}
+
+#[test]
 fn many_deaths_in_a_row_do_not_end_the_pool() {
     let pool = one_worker();
     for _ in 0..10 {

@@ -139,3 +139,19 @@ fn a_worker_has_the_threads_it_was_given() {
     assert_eq!(call(&one(WorkerOptions::new()), ask, &["cores"]), [Ok("1".into())]);
     assert_eq!(worker_cores(), None);
 }
+
+#[test]
+fn libraries_start_as_many_threads_as_the_pool_of_the_call_allows() {
+    const VARIABLE: &str = "BLIS_NUM_THREADS";
+    let cores = joblib_backends::cpu_count().get();
+    // Shared with no other test.
+    let options = WorkerOptions::new().idle_timeout(Some(Duration::from_secs(7003)));
+    for workers in [1, cores, 1, 2 * cores] {
+        let pool = Processes::shared_with(NonZeroUsize::new(workers).unwrap(), &options).unwrap();
+        let share = (cores / workers).max(1).to_string();
+        let expected = std::env::var(VARIABLE).unwrap_or(share);
+        for _ in 0..3 {
+            assert_eq!(call(&*pool, ask, &[VARIABLE]), [Ok(expected.clone())], "{workers}");
+        }
+    }
+}

@@ -82,12 +82,17 @@ fn arrays_travel_however_they_are_mapped() {
     for parallel in [
         processes.clone().max_nbytes(None),
         processes.clone().max_nbytes(1000).mmap_mode(ArrayMode::Copy),
-        processes.max_nbytes(1000).temp_folder(folder.path()),
+        processes.clone().max_nbytes(1000).temp_folder(folder.path()),
     ] {
         let sums = parallel.run((0..3).map(|_| delayed!(sum(&values)))).unwrap();
         assert_eq!(sums, [150_000.0; 3]);
     }
     assert_eq!(folder.path().read_dir().unwrap().count(), 0, "no file is left");
+    let missing = processes.temp_folder("/no/such/folder").run([delayed!(sum(&values))]);
+    let expected =
+        "arrays cannot be put into the temporary folder `/no/such/folder` (choose one that exists";
+    let error = missing.unwrap_err().to_string();
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]
