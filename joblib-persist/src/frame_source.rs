@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::array::Elements;
 use crate::de::{Blocks, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::file::read_together;
+use crate::file::{Fresh, read_together};
 use crate::format::checksum::{self, BlockChecksum, PIECE};
 use crate::format::envelope::{
     self, FOOTER_LEN, FRAME_HEADER_LEN, Footer, FrameHeader, HEADER_LEN, Next,
@@ -52,10 +52,35 @@ pub(crate) trait Input: Read {
     /// Passes over `len` bytes.
     fn skip(&mut self, len: u64) -> io::Result<()>;
 
+    /// Whether [`read_fresh`](Self::read_fresh) is faster than reading into zeros.
+    fn reads_fresh(&self) -> bool {
+        false
+    }
+
+    /// Fills the next `len` bytes of memory that nobody wrote to yet, and returns them.
+    fn read_fresh<'f>(&mut self, fresh: &'f mut Fresh<'_>, len: usize) -> io::Result<&'f mut [u8]> {
+        let bytes = fresh.zeros(len);
+        self.read_exact(bytes)?;
+        Ok(bytes)
+    }
+
     /// The file that the bytes are in as they are, and where the next one is.
     fn file(&mut self) -> io::Result<Option<(&File, u64)>> {
         Ok(None)
     }
+}
+
+/// Fills memory that nobody wrote to yet, and shows what came while it is still in the cache.
+pub(crate) fn fill_fresh(
+    input: &mut dyn Input,
+    fresh: &mut Fresh<'_>,
+    mut see: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    while fresh.left() > 0 {
+        let len = fresh.left().min(CHUNK);
+        see(input.read_fresh(fresh, len)?);
+    }
+    Ok(())
 }
 
 /// Any reader.
@@ -402,6 +427,16 @@ impl Elements for FrameSource<'_> {
         self.offset += bytes.len() as u64;
         let together = self.fill_together(bytes)?;
         self.fill_alone(&mut bytes[together..])
+    }
+
+    fn takes_fresh(&self) -> bool {
+        self.reading.threads < 2 && self.input.reads_fresh()
+    }
+
+    fn fill_fresh(&mut self, fresh: &mut Fresh<'_>) -> Result<()> {
+        self.offset += fresh.left() as u64;
+        let see = |chunk: &[u8]| self.checksum.iter_mut().for_each(|sum| sum.update(chunk));
+        fill_fresh(self.input, fresh, see).map_err(|e| Error::reading("an array", e))
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -7,6 +7,7 @@ use std::any::{Any, TypeId};
 
 use super::element::Element;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Fresh;
 use crate::format::Description;
 
 /// The most bytes reserved ahead of those that arrived, if nobody knows how many will.
@@ -25,6 +26,17 @@ pub(crate) trait Elements {
 
     /// Fills `bytes` with the next ones.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()>;
+
+    /// Whether [`fill_fresh`](Self::fill_fresh) is faster than filling zeros.
+    fn takes_fresh(&self) -> bool {
+        false
+    }
+
+    /// Fills memory that nobody wrote to yet with the next bytes.
+    fn fill_fresh(&mut self, fresh: &mut Fresh<'_>) -> Result<()> {
+        let left = fresh.left();
+        self.fill(fresh.zeros(left))
+    }
 
     /// All elements, if they are in a vector of that type already.
     fn whole(&mut self, _vec: TypeId) -> Option<Box<dyn Any>> {
@@ -80,8 +92,34 @@ pub(crate) fn no_bools() -> Error {
 }
 
 fn read_at_once<E: Element>(len: usize, elements: &mut dyn Elements) -> Result<Vec<E>> {
+    if elements.takes_fresh() && takes_any_byte::<E>() {
+        return read_fresh(len, elements);
+    }
     let mut vec = zeroed(len)?;
     fill(&mut vec, elements)?;
+    Ok(vec)
+}
+
+/// Whether all bytes are elements; not all are a `bool`.
+fn takes_any_byte<E: Element>() -> bool {
+    E::DTYPE.accepts(&[2])
+}
+
+fn read_fresh<E: Element>(len: usize, elements: &mut dyn Elements) -> Result<Vec<E>> {
+    assert!(takes_any_byte::<E>(), "nobody looks at the bytes");
+    let mut vec: Vec<E> = Vec::new();
+    vec.try_reserve_exact(len).map_err(|_| out_of_memory::<E>(len))?;
+    advise(&mut vec);
+    let room = &mut vec.spare_capacity_mut()[..len];
+    // SAFETY: the same memory; bytes are aligned everywhere, and none is taken for initialized.
+    let mut fresh = Fresh::new(unsafe {
+        std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), size_of_val(room))
+    });
+    elements.fill_fresh(&mut fresh)?;
+    assert_eq!(fresh.left(), 0, "filled without an error");
+    // SAFETY: `Fresh` counts initialized bytes, and none is left; whatever they are, they are
+    // elements, which the first assertion checked.
+    unsafe { vec.set_len(len) };
     Ok(vec)
 }
 
@@ -107,7 +145,7 @@ fn fill<E: Element>(vec: &mut [E], elements: &mut dyn Elements) -> Result<()> {
     // mutably; what is written is checked below, or any bit pattern is valid.
     let bytes =
         unsafe { std::slice::from_raw_parts_mut(vec.as_mut_ptr().cast::<u8>(), size_of_val(vec)) };
-    if E::DTYPE.accepts(&[2]) {
+    if takes_any_byte::<E>() {
         return elements.fill(bytes);
     }
     // Not every byte is a `bool`: nothing may be written to `vec` that is not one.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
+use super::Fresh;
 use crate::frame_source::Input;
 
 /// A file, and how much of it is left.
@@ -58,6 +59,21 @@ impl Read for FileInput {
 impl Input for FileInput {
     fn remaining(&self) -> Option<u64> {
         Some(self.left)
+    }
+
+    fn reads_fresh(&self) -> bool {
+        cfg!(unix)
+    }
+
+    fn read_fresh<'f>(&mut self, fresh: &'f mut Fresh<'_>, len: usize) -> io::Result<&'f mut [u8]> {
+        if self.reader.buffer().is_empty() {
+            let bytes = fresh.read(self.reader.get_ref(), len)?;
+            self.left = self.left.saturating_sub(len as u64);
+            return Ok(bytes);
+        }
+        let bytes = fresh.zeros(len);
+        self.read_exact(bytes)?;
+        Ok(bytes)
     }
 
     fn skip(&mut self, len: u64) -> io::Result<()> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::header::Header;
 use crate::array::Elements;
 use crate::error::{Error, ErrorKind, Result};
-use crate::frame_source::Input;
+use crate::file::Fresh;
+use crate::frame_source::{Input, fill_fresh};
 use crate::mapped::{self, MAP_MIN, MappedBytes, unpack};
 use crate::pickle::{self, Pickle, Place, array_byte_len};
 use crate::value::{Arena, ArrayItem, Data, Item, Kind, Node, Value, read_data};
@@ -96,6 +97,14 @@ impl Elements for Behind<'_> {
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
         self.0.read_exact(bytes).map_err(ended)
+    }
+
+    fn takes_fresh(&self) -> bool {
+        self.0.reads_fresh()
+    }
+
+    fn fill_fresh(&mut self, fresh: &mut Fresh<'_>) -> Result<()> {
+        fill_fresh(self.0, fresh, |_| {}).map_err(ended)
     }
 
     fn finish(&mut self) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use crate::array::{DType, Elements};
 use crate::error::{Error, Result};
-use crate::frame_source::Input;
+use crate::file::Fresh;
+use crate::frame_source::{Input, fill_fresh};
 use crate::value::{Buffer, read_native};
 
 const BUFFER: usize = 64 * 1024;
@@ -168,6 +169,19 @@ impl Elements for Stream<'_> {
         self.at += buffered;
         self.input.read_exact(rest).map_err(ended)?;
         self.read += rest.len() as u64;
+        Ok(())
+    }
+
+    fn takes_fresh(&self) -> bool {
+        self.input.reads_fresh()
+    }
+
+    fn fill_fresh(&mut self, fresh: &mut Fresh<'_>) -> Result<()> {
+        let buffered = fresh.left().min(self.buffer.len() - self.at);
+        self.fill(fresh.zeros(buffered))?;
+        let rest = fresh.left();
+        fill_fresh(self.input, fresh, |_| {}).map_err(ended)?;
+        self.read += rest as u64;
         Ok(())
     }
 
