@@ -42,8 +42,15 @@ fn executable() -> io::Result<PathBuf> {
 
 /// One text, so that it needs no place in the file system.
 fn script() -> String {
-    include_str!("python/bridge.py")
-        .replace("\"@WORKER@\"", &format!("r'''{}'''", include_str!("python/worker.py")))
+    concat!(
+        include_str!("python/engine.py"),
+        include_str!("python/engines/dask.py"),
+        include_str!("python/engines/ipyparallel.py"),
+        include_str!("python/engines/ray.py"),
+        include_str!("python/engines/spark.py"),
+        include_str!("python/bridge.py"),
+    )
+    .replace("\"@WORKER@\"", &format!("r'''{}'''", include_str!("python/worker.py")))
 }
 
 fn explained(python: &Path, error: io::Error) -> Box<dyn std::error::Error + Send + Sync> {

@@ -1,5 +1,6 @@
 //! Bytes on their way into a digest.
 
+use twox_hash::XxHash3_128;
 use twox_hash::xxhash3_128::Hasher as Xxh3;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -19,8 +20,6 @@ pub(super) struct Accumulator {
 
 /// What is digested already, of more than the buffer holds.
 enum State {
-    /// For much, another crate than for little: it takes the widest registers that it finds when
-    /// the program runs, and has more to set up. The digest is the same.
     Xxh3(Box<Xxh3>),
     #[cfg(feature = "blake3")]
     Blake3(Box<blake3::Hasher>),
@@ -109,6 +108,9 @@ impl Algorithm {
     /// The digest of bytes that lie together.
     pub(super) fn digest(self, bytes: &[u8]) -> Digest {
         match self {
+            // For much, another crate than for little: it takes the widest registers that it finds
+            // when the program runs, and has more to set up. The digest is the same.
+            Self::Xxh3 if bytes.len() > BUFFER => Digest::from_u128(XxHash3_128::oneshot(bytes)),
             Self::Xxh3 => Digest::from_u128(xxh3_128(bytes)),
             #[cfg(feature = "blake3")]
             Self::Blake3 => Digest::of_256_bits(blake3::hash(bytes).as_bytes()),
