@@ -162,9 +162,9 @@ impl LoadOptions {
     /// instead of read; read its documentation for what that asks of you.
     ///
     /// All other fields are read into memory; a [`Value`](crate::value::Value) has all its arrays
-    /// mapped, those of elements that Rust has no type for included. If nothing can be mapped (the file is compressed,
-    /// the type has no such field, the arrays are small, the feature `mmap` is off) all is, with a
-    /// warning through the `log` crate.
+    /// mapped, those of elements that Rust has no type for included. If nothing can be mapped (the
+    /// file is compressed, the type has no such field, the arrays are small, the feature `mmap` is
+    /// off) all is read, with a warning through the `log` crate.
     #[must_use]
     pub fn mmap_mode(mut self, mode: impl Into<Option<MmapMode>>) -> Self {
         self.mmap_mode = mode.into();
@@ -187,8 +187,8 @@ impl LoadOptions {
     ///
     /// What is written is compared with the file's checksums on its way. It lies in files without a
     /// name, which the system removes when nobody has an array in them, however the program ends.
-    /// It takes room on the disk, which [`memory_limit`](Self::memory_limit) does not count. Read into
-    /// memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, and
+    /// It takes room on the disk, which [`memory_limit`](Self::memory_limit) does not count. Read
+    /// into memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, and
     /// those of a plain `pickle.dump` in protocol 0 to 2, which has them as text. Elements that Rust
     /// has no type for are mapped as part of a [`Value`](crate::value::Value).
     ///
