@@ -188,9 +188,10 @@ impl LoadOptions {
     /// What is written is compared with the file's checksums on its way. It lies in files without a
     /// name, which the system removes when nobody has an array in them, however the program ends.
     /// It takes room on the disk, which [`memory_limit`](Self::memory_limit) does not count. Read
-    /// into memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file, and
-    /// those of a plain `pickle.dump` in protocol 0 to 2, which has them as text. Elements that Rust
-    /// has no type for are mapped as part of a [`Value`](crate::value::Value).
+    /// into memory as before: arrays for [`MmapMode::ReadWrite`], whose changes would reach no file,
+    /// those of Python objects, and those of a plain `pickle.dump` in protocol 0 to 2, which has them
+    /// as text. Elements that Rust has no type for are mapped as part of a
+    /// [`Value`](crate::value::Value).
     ///
     /// ```
     /// use joblib_persist::{DumpOptions, LoadOptions, MappedArray, MmapMode};

@@ -271,6 +271,27 @@ fn byte_strings_of_pickles_and_the_arrays_in_them_stay_out_of_memory() {
     assert!(is_empty(room.path()));
 }
 
+/// One byte string, and the pickle's calls make array after array of it.
+#[test]
+fn a_pickle_cannot_fill_the_disk_with_copies() {
+    let room = tempdir().unwrap();
+    // `str` that is not aligned, stored as 0; then `_frombuffer(0, dtype('f8'), (1250,), 'C')`.
+    let mut pickle = b"\x80\x04B\x10\x27\0\0".to_vec();
+    pickle.extend([7; 10_000]);
+    pickle.extend(b"q\x000cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbq\x010(");
+    for _ in 0..400 {
+        pickle.extend(b"cnumpy.core.numeric\n_frombuffer\n(h\0h\x01(I1250\ntS'C'\ntR");
+    }
+    pickle.extend(b"t.");
+    // A map that lends each byte once has the arrays copied.
+    let error = options(room.path(), MmapMode::Copy).load_from::<Value>(&pickle[..]).unwrap_err();
+    assert!(error.to_string().contains("over and over"), "{error}");
+    // One that is only read does not.
+    let value: Value = options(room.path(), MmapMode::Read).load_from(&pickle[..]).unwrap();
+    assert!(value.root().as_sequence().unwrap().get(399).unwrap().as_array().unwrap().is_mapped());
+    assert!(is_empty(room.path()));
+}
+
 /// The pickle of joblib before 0.10 for an array in a file of its own.
 fn array_beside(wrapper: &str, name: &str) -> Vec<u8> {
     let dtype = "cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb";

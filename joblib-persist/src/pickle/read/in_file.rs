@@ -54,9 +54,14 @@ impl Machine<'_, '_> {
             return Ok(None);
         }
         let dtype = element_type.native_dtype();
+        let bytes = Arc::clone(bytes);
         let elements = match bytes.again(dtype) {
             Some(elements) => Some(Arc::new(elements)),
-            None => unpack(self.place.unpacker, dtype, byte_len, &mut Copied(bytes.bytes()))?,
+            None => {
+                // Onto the disk, which a hostile pickle must not fill either.
+                self.count_copy(byte_len)?;
+                unpack(self.place.unpacker, dtype, byte_len, &mut Copied(bytes.bytes()))?
+            }
         };
         if elements.is_some() {
             self.count_mapped(dtype);

@@ -569,12 +569,18 @@ impl<'s, 'r> Machine<'s, 'r> {
 
     /// Notes that `len` bytes are copied within the value.
     pub(super) fn charge(&mut self, len: usize) -> Result<()> {
-        self.copied += len as u64;
         self.large += len as u64;
+        self.count_copy(len)?;
+        self.check_memory(0)
+    }
+
+    /// Before `len` bytes of the value are copied, wherever to.
+    pub(super) fn count_copy(&mut self, len: usize) -> Result<()> {
+        self.copied += len as u64;
         if self.copied > (1 << 16) + self.stream.offset() * COPIES {
             return Err(Error::damaged("a pickle that copies itself over and over"));
         }
-        self.check_memory(0)
+        Ok(())
     }
 
     /// Before `len` bytes are read.
