@@ -1,12 +1,12 @@
 //! Large arrays on their way between processes: in memory of their own, which both sides map.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use joblib_persist::array::Block;
 
@@ -25,12 +25,18 @@ const KEPT: usize = 16;
 pub(crate) struct Arrays {
     options: ArrayOptions,
     known: Mutex<Known>,
+    /// Notified when a copy has been made.
+    made: Condvar,
 }
+
+/// Where an array lies: its address and length.
+type Key = (usize, usize);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By address and length.
-    copies: HashMap<(usize, usize), Copied>,
+    copies: HashMap<Key, Copied>,
+    /// What a feeder is copying; the others would do the same at the same time.
+    making: HashSet<Key>,
     /// Copies that would be made again soon.
     kept: VecDeque<Arc<Sent>>,
     /// How many entries there were after the last tidying.
@@ -53,7 +59,7 @@ pub(crate) struct Sent {
 
 impl Arrays {
     pub(super) fn new(options: ArrayOptions) -> Self {
-        Self { options, known: Mutex::default() }
+        Self { options, known: Mutex::default(), made: Condvar::new() }
     }
 
     pub(super) fn mode(&self) -> ArrayMode {
@@ -76,26 +82,43 @@ impl Arrays {
             return Sent::new(block, folder).map(Arc::new);
         };
         let key = (memory.as_ptr() as usize, memory.len());
-        if let Some((sent, certain)) = self.find(key)
-            && (certain || sent.holds(memory))
-        {
-            self.remember(key, &sent, borrowed || certain);
+        if let Some((sent, true)) = self.find(key) {
+            self.remember(key, &sent, true);
             return Ok(sent);
         }
-        let sent = Arc::new(Sent::new(block, folder)?);
-        self.remember(key, &sent, borrowed);
+        let _turn = self.take_turn(key);
+        let (sent, certain) = match self.find(key) {
+            Some((sent, certain)) if certain || sent.holds(memory) => (sent, certain),
+            _ => (Arc::new(Sent::new(block, folder)?), false),
+        };
+        self.remember(key, &sent, borrowed || certain);
         Ok(sent)
     }
 
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other feeder is at the array, and keeps others from it.
+    fn take_turn(&self, key: Key) -> Turn<'_> {
+        let known = self.lock();
+        let mut known = self
+            .made
+            .wait_while(known, |known| known.making.contains(&key))
+            .unwrap_or_else(PoisonError::into_inner);
+        known.making.insert(key);
+        Turn { arrays: self, key }
+    }
+
     /// The copy of what lay at `key`, and whether the same lies there still.
-    fn find(&self, key: (usize, usize)) -> Option<(Arc<Sent>, bool)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    fn find(&self, key: Key) -> Option<(Arc<Sent>, bool)> {
+        let known = self.lock();
         let copied = known.copies.get(&key)?;
         Some((copied.sent.upgrade()?, copied.borrowed))
     }
 
-    fn remember(&self, key: (usize, usize), sent: &Arc<Sent>, borrowed: bool) {
-        let mut guard = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    fn remember(&self, key: Key, sent: &Arc<Sent>, borrowed: bool) {
+        let mut guard = self.lock();
         let known = &mut *guard;
         if known.copies.len() > 2 * known.tidied + 64 {
             known.copies.retain(|_, copied| copied.sent.strong_count() > 0);
@@ -109,6 +132,20 @@ impl Arrays {
         let oldest = if known.kept.len() > KEPT { known.kept.pop_front() } else { None };
         drop(guard);
         drop(oldest);
+    }
+}
+
+/// The right to copy an array. However it ends, others who want the array go on.
+#[derive(Debug)]
+struct Turn<'a> {
+    arrays: &'a Arrays,
+    key: Key,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.arrays.lock().making.remove(&self.key);
+        self.arrays.made.notify_all();
     }
 }
 
@@ -196,4 +233,66 @@ fn said(error: &io::Error) {
     log::warn!(
         "a large array is sent through a socket, because there is no memory to share: {error}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use joblib_persist::message::encode_with;
+    use std::os::unix::fs::FileExt;
+    use std::sync::Barrier;
+    use std::thread;
+
+    /// What stands for `array`, as a feeder would have it copied.
+    fn copy(arrays: &Arrays, array: &[u64], borrowed: bool) -> io::Result<Arc<Sent>> {
+        let mut copy = None;
+        encode_with(array, &mut Vec::new(), &mut |block| {
+            let sent = arrays.copy_of(block, borrowed)?;
+            let number = sent.place.to_number(borrowed);
+            copy = Some(sent);
+            Ok(number)
+        })
+        .map_err(io::Error::other)?;
+        Ok(copy.expect("it is large enough"))
+    }
+
+    #[test]
+    fn feeders_that_want_an_array_at_once_copy_it_once() {
+        let array = vec![7; 1 << 20];
+        for borrowed in [false, true] {
+            let arrays = Arrays::new(ArrayOptions::default());
+            let together = Barrier::new(4);
+            let feed = || {
+                together.wait();
+                let sent = copy(&arrays, &array, borrowed).unwrap();
+                // Nobody lets go of it before all have it.
+                together.wait();
+                sent.place
+            };
+            let places: Vec<Place> = thread::scope(|scope| {
+                let feeders: Vec<_> = (0..4).map(|_| scope.spawn(feed)).collect();
+                feeders.into_iter().map(|feeder| feeder.join().unwrap()).collect()
+            });
+            assert!(places.iter().all(|place| *place == places[0]), "{places:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_that_fails_keeps_nobody_from_the_array() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("not there");
+        let options = ArrayOptions { folder: Some(missing.clone()), ..ArrayOptions::default() };
+        let arrays = Arrays::new(options);
+        let array = vec![7; 1000];
+        assert!(copy(&arrays, &array, true).is_err());
+        std::fs::create_dir(missing).unwrap();
+        assert!(copy(&arrays, &array, true).is_ok());
+    }
+
+    #[test]
+    fn a_copy_cannot_change_any_more() {
+        let sent = copy(&Arrays::new(ArrayOptions::default()), &[7; 1000], true).unwrap();
+        assert!(sent.file.write_all_at(b"x", 0).is_err());
+        assert!(sent.file.set_len(0).is_err() && sent.file.set_len(1 << 20).is_err());
+    }
 }

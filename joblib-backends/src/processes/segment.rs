@@ -122,6 +122,7 @@ fn refused(error: io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt;
 
     #[test]
     fn a_value_is_forgotten_when_its_segment_is_gone() {
@@ -137,8 +138,8 @@ mod tests {
 
     #[test]
     fn a_segment_cannot_change_any_more() {
-        let mut segment = Segment::holding(&"abc").unwrap();
-        assert!(segment.file.write_all(b"x").is_err());
+        let segment = Segment::holding(&"abc").unwrap();
+        assert!(segment.file.write_all_at(b"x", 0).is_err());
         assert!(segment.file.set_len(0).is_err());
         let path = segment.place().path(std::process::id());
         assert_eq!(joblib_persist::load::<String>(path).unwrap(), "abc");

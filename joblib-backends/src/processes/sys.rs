@@ -61,10 +61,16 @@ pub(super) fn keep_size(file: &File) -> io::Result<()> {
     seal(file, libc::F_SEAL_SHRINK | libc::F_SEAL_GROW)
 }
 
-/// Nobody can change the contents of a memory file any more.
+/// Nobody can change the contents of a memory file any more. It must not be mapped for writing.
 pub(super) fn make_constant(file: &File) -> io::Result<()> {
-    let all = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
-    seal(file, all)
+    let all = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    // For `F_SEAL_WRITE` the system looks at every page, which the newer seal does without.
+    match seal(file, all | libc::F_SEAL_FUTURE_WRITE) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            seal(file, all | libc::F_SEAL_WRITE)
+        }
+        sealed => sealed,
+    }
 }
 
 fn seal(file: &File, seals: libc::c_int) -> io::Result<()> {
