@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import traceback
-import uuid
 
 HEAD = struct.Struct("<QBQ")
 SUBMIT, CANCEL, CLOSE, PUT, DROP = range(1, 6)
@@ -67,6 +66,7 @@ class Job:
         #: The tasks whose results do nothing but stay.
         self.silent = take("I")
         self.payload = payload[at:]
+        (self.loop,) = struct.unpack_from("<24xQ", self.payload)
         #: Everything it refers to travels with it.
         self.whole = False
         #: What we wait for.
@@ -83,7 +83,7 @@ class Bridge:
 
     def __init__(self, engine, cores, executable, identity, program, output):
         self.engine = engine
-        self.client = uuid.uuid4().hex
+        self.client = engine.program
         self.fixed = (self.client, cores, executable, identity)
         #: The executable, if it is shipped; its digest goes with each batch.
         self.program = None
@@ -164,9 +164,8 @@ class Bridge:
             with self.lock:
                 is_cancelled = job.id in self.cancelled
             if is_cancelled:
-                for each in job.futures():
-                    self.engine.cancel(each)
-            future.add_done_callback(lambda future, job=job: self.done(job, future))
+                self.engine.cancel(job.futures())
+            self.engine.when_done(future, lambda future, job=job: self.done(job, future))
 
     def submit(self, jobs):
         """What to wait for, for each of the jobs."""
@@ -174,13 +173,14 @@ class Bridge:
             return []
         for job in jobs:
             self.restore(job)
-        futures = self.engine.submit([self.call(job) for job in jobs])
+        futures = self.engine.submit([self.call(job) for job in jobs], [job.loop for job in jobs])
         keeping = [at for at, job in enumerate(jobs) if job.keep]
         if keeping:
             for at in keeping:
                 jobs[at].kept = futures[at]
             told = [(WORKER_NAME, WORKER, "brief", futures[at], jobs[at].silent) for at in keeping]
-            for at, future in zip(keeping, self.engine.submit(told)):
+            loops = [jobs[at].loop for at in keeping]
+            for at, future in zip(keeping, self.engine.submit(told, loops)):
                 futures[at] = future
         return futures
 
@@ -194,7 +194,7 @@ class Bridge:
                     look.append(input)
         for _, input in sorted(lost.items()):  # what they need was there before them
             input.whole = True
-            (input.kept,) = self.engine.submit([self.call(input)])
+            (input.kept,) = self.engine.submit([self.call(input)], [input.loop])
 
     def call(self, job):
         payload = job.payload
@@ -204,7 +204,8 @@ class Bridge:
             shared = tuple((id, blob.source(job.whole)) for id, blob in job.blobs)
             alive = frozenset(self.blobs)
         results = tuple((id, input.kept) for id, input in job.inputs)
-        fixed = (WORKER_NAME, WORKER, "run", *self.fixed)
+        source = None if self.engine.has_taught and not job.whole else WORKER
+        fixed = (WORKER_NAME, source, "run", *self.fixed)
         program = self.program and (self.digest, self.program.source(job.whole))
         return (*fixed, payload, program, shared, alive, results)
 
@@ -253,8 +254,7 @@ class Bridge:
     def stop(self, call, futures):
         """Cancels what waits in the engine, and kills what runs."""
         try:
-            for future in futures:
-                self.engine.cancel(future)
+            self.engine.cancel(futures)
             self.engine.everywhere(WORKER_NAME, WORKER, "kill", self.client, call)
         except Exception as error:
             print(f"joblib: the engine could not cancel a call: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ import platform
 import socket
 import sys
 import urllib.parse
+import uuid
 
 WORKER = "@WORKER@"
 WORKER_NAME = "_joblib_worker_" + hashlib.blake2b(WORKER.encode(), digest_size=8).hexdigest()
@@ -27,10 +28,22 @@ def on_worker(name, source, function, *args):
 '''
 exec(ON_WORKER)
 
-# The same for executors that cannot pickle what lies in no file: all that travels is text.
+# The same for executors that cannot pickle what lies in no file, and for those that pickle `eval` faster:
+# all that travels is text.
 ANYWHERE = "exec(definition, space) or space['on_worker'](*call)"
 # And where an earlier call has made the module.
-KNOWN = "getattr(__import__('sys').modules[name], function)(*call)"
+KNOWN = (
+    "(lambda module: getattr(module, function)(*call) if module else bytes([4]) + bytes(36))"
+    "(__import__('sys').modules.get(name))"
+)
+
+
+def as_text(call):
+    """What `eval` needs to make a call of `on_worker`."""
+    name, source, function, *arguments = call
+    if source is None:
+        return KNOWN, {"name": name, "function": function, "call": arguments}
+    return ANYWHERE, {"definition": ON_WORKER, "space": {}, "call": call}
 
 
 class Unusable(Exception):
@@ -52,6 +65,8 @@ def needed(module, install):
 class Engine:
     """Any `concurrent.futures.Executor`; subclasses use what their engine does better."""
 
+    #: The name by which workers know what is ours.
+    program = uuid.uuid4().hex
     #: Bytes from which an argument travels beside the task.
     beside = 1 << 20
     #: Whether what runs can be stopped.
@@ -60,6 +75,8 @@ class Engine:
     shares = False
     #: Whether futures may be part of calls, which then get their results where these are.
     keeps = False
+    #: Whether the workers have the source of what runs there; those that have not say so.
+    has_taught = False
 
     def __init__(self, location, options):
         module, _, factory = location.partition(":")
@@ -83,15 +100,16 @@ class Engine:
                 return workers
         return self.workers or os.cpu_count()
 
-    def submit(self, calls):
-        """One future for each of `calls`, which are the arguments of `on_worker`."""
-        return [
-            self.executor.submit(eval, ANYWHERE, {"definition": ON_WORKER, "space": {}, "call": call})
-            for call in calls
-        ]
+    def submit(self, calls, loops):
+        """One future for each of `calls`, which are the arguments of `on_worker`.
 
-    def cancel(self, future):
-        future.cancel()
+        `loops` are the numbers of the loops that they are part of, which end or are given up as a whole.
+        """
+        return [self.executor.submit(eval, *as_text(call)) for call in calls]
+
+    def cancel(self, futures):
+        for future in futures:
+            future.cancel()
 
     def has(self, future):
         """Whether its result, if it `keeps` results, is there, or will be without our doing."""
@@ -103,6 +121,10 @@ class Engine:
 
     def drop(self, thing):
         """Nobody needs any more what `put` returned."""
+
+    def when_done(self, future, action):
+        """Calls `action` with something that has the result of `future`, once that is there."""
+        future.add_done_callback(action)
 
     def has_lost_data(self, error):
         """Whether a call failed with `error` because what was put is not there any more."""
@@ -131,11 +153,11 @@ def number(text):
         return text
 
 
-def listens(address):
-    """Whether somebody takes connections at `scheme://host:port`."""
+def listens(address, limit=5):
+    """Whether somebody takes connections at `scheme://host:port`, within so many seconds."""
     try:
         place = urllib.parse.urlsplit(address)
-        socket.create_connection((place.hostname, place.port), timeout=5).close()
+        socket.create_connection((place.hostname, place.port), timeout=limit).close()
     except (OSError, ValueError):
         return False
     return True

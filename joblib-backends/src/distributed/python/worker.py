@@ -14,6 +14,7 @@ import hashlib
 import multiprocessing
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -44,11 +45,15 @@ ALL = 2**64 - 1  # the number of no call
 
 DONE, DIED, TIMED_OUT, NO_START, MISSING = range(5)
 
+SIGNALS = range(signal.SIGRTMIN + 1, signal.SIGRTMAX)  # those that nobody else uses
+
 lock = threading.Lock()
 starting = threading.Lock()  # a child that is being started must not hold a program that is being written
 idle = []
 running = set()
 killed = collections.deque(maxlen=1000)
+present = []  # the calls that the batches here are part of
+signals = {}  # a client and its signal
 blobs = {}
 serials = 0
 
@@ -68,6 +73,7 @@ def run(client, cores, executable, identity, job, program=None, shared=(), alive
     end = bytes(batch[len(batch) - end_len :])
     call = (client, call)
     held = []
+    present.append(call)
     try:
         forget(client, alive)
         for id, source in shared:
@@ -79,6 +85,7 @@ def run(client, cores, executable, identity, job, program=None, shared=(), alive
     except Missing:
         return ANSWER.pack(MISSING, *[0] * 7)
     finally:
+        present.remove(call)
         let_go(blob for _, blob in held)
 
 
@@ -252,6 +259,29 @@ def kill(client, call):
             if child.call[0] == client and call in (ALL, child.call[1]):
                 child.killed = True
                 child.process.kill()
+
+
+def heed(client):
+    """Has a signal kill what runs for that client, where nothing else reaches a process that runs
+    something. Returns its number; 0 if there is none."""
+    if client not in signals:
+        free = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+        # With so many clients, the first of them have gone long ago.
+        signals[client] = free[0] if free else signals.pop(next(iter(signals), None), 0)
+    try:
+        signal.signal(signals[client], lambda *_: strike(client))
+    except ValueError:  # there is none, or only the main thread may ask for one
+        signals[client] = 0
+    return signals[client]
+
+
+def strike(client):
+    """Kills what runs for that client, wherever this thread was interrupted: without the lock."""
+    killed.extend(call for call in present if call[0] == client)
+    for child in list(running):
+        if child.call[0] == client:
+            child.killed = True
+            child.process.kill()
 
 
 def is_wanted():

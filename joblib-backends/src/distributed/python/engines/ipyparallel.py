@@ -13,7 +13,10 @@ class Task:
         self.call = call
         self.retries = retries
         self.has_begun = False
+        #: The engine that has it.
+        self.engine = None
         self.future = concurrent.futures.Future()
+        self.future.task = self
 
     def begins(self):
         """False if it was cancelled."""
@@ -23,8 +26,8 @@ class Task:
 
 
 class IPyParallel(Engine):
-    # An engine reads no message while it runs a task, and a signal may strike whatever runs next.
-    kills = False
+    # Each engine gets the source before its first batch.
+    has_taught = True
 
     def __init__(self, location, options):
         self.module = needed("ipyparallel", "ipyparallel")
@@ -48,8 +51,11 @@ class IPyParallel(Engine):
         self.lock = threading.RLock()
         self.last_seen = time.monotonic()
         self.waiting = collections.deque()
-        self.busy = set()
-        self.taught = set()
+        #: Engines that have something of ours, and how many things.
+        self.busy = collections.Counter()
+        #: Those that know what to do, and the signal that ends what they run for us; 0: none does.
+        self.signals = {}
+        self.kills = self.takes_signals()
 
     def turn_off_output(self):
         """Engines tell each task's begin and end to every client that listens, and nobody here does."""
@@ -60,6 +66,14 @@ class IPyParallel(Engine):
             client._io_loop.add_callback(client._iopub_socket.setsockopt, zmq.UNSUBSCRIBE, b"")
         except (AttributeError, ImportError):
             pass  # it would only be faster
+
+    def takes_signals(self):
+        """Whether signals reach engines that run something: by a process beside each, its nanny."""
+        try:
+            sent = self.client.send_signal(0, self.client.ids, block=False)
+            return all(answer["content"]["status"] == "ok" for answer in sent.result(timeout=5))
+        except Exception:
+            return False
 
     def is_there(self):
         return listens(self.controller)
@@ -81,7 +95,7 @@ class IPyParallel(Engine):
         for task in lost:
             task.future.set_exception(RuntimeError("the IPython cluster has no engine any more"))
 
-    def submit(self, calls):
+    def submit(self, calls, loops):
         # Not by the controller's scheduler, which takes longer for a call than engines do.
         tasks = [Task(call, self.retries) for call in calls]
         with self.lock:
@@ -92,56 +106,110 @@ class IPyParallel(Engine):
     def hand_out(self):
         """Gives calls that wait to engines that have nothing to do."""
         with self.lock:
-            while self.waiting:
-                free = next((id for id in self.client.ids if id not in self.busy), None)
-                if free is None:
-                    return
+            ids = self.client.ids
+            for gone in self.signals.keys() - set(ids):
+                del self.signals[gone]
+            free = [id for id in ids if not self.busy[id]]
+            for engine in [id for id in free if id not in self.signals]:
+                self.teach(engine)
+            free = collections.deque(id for id in free if not self.busy[id])
+            while self.waiting and free:
                 task = self.waiting.popleft()
                 if task.begins():
-                    self.busy.add(free)
-                    self.give(task, free)
+                    self.give(task, free.popleft())
+
+    def teach(self, engine):
+        """Brings the source to an engine, and asks for a signal that is ours alone."""
+        self.busy[engine] += 1
+        call = (WORKER_NAME, WORKER, "heed", self.program)
+
+        def done(signal, error):
+            self.signals[engine] = signal or 0
+
+        self.call(engine, call, done)
 
     def give(self, task, engine):
-        code, space = ANYWHERE, {"definition": ON_WORKER, "space": {}, "call": task.call}
-        if engine in self.taught:  # which has the module, so that its source need not travel
-            name, _, function, *arguments = task.call
-            code, space = KNOWN, {"name": name, "function": function, "call": arguments}
+        self.busy[engine] += 1
+        task.engine = engine
+        self.call(engine, task.call, lambda answer, error: self.done(task, answer, error))
+
+    def call(self, engine, call, action):
+        """Has the engine make a call, and calls `action` with its result or its error."""
         try:
-            result = self.client[engine].apply_async(eval, code, space)
+            result = self.client[engine].apply_async(eval, *as_text(call))
         except Exception as error:  # it has left just now
-            self.ended(task, engine, None, error, is_lost=True)
+            action(None, error)
+            self.release(engine)
             return
-        result.add_done_callback(lambda result: self.done(task, engine, result))
 
-    def done(self, task, engine, result):
-        answer = error = None
-        try:
-            answer = result.result()
-        except BaseException as why:
-            error = why
-        # Its engine has died, or another one has its number.
-        is_lost = getattr(error, "ename", None) in ("EngineError", "KeyError")
-        with self.lock:
-            self.client.purge_local_results(result)
-            self.client.history.clear()
-        self.ended(task, engine, answer, error, is_lost)
+        def done(result):
+            answer = error = None
+            try:
+                answer = result.result()
+            except BaseException as why:
+                error = why
+            with self.lock:
+                self.client.purge_local_results(result)
+                self.client.history.clear()
+            action(answer, error)
+            self.release(engine)
 
-    def ended(self, task, engine, answer, error, is_lost):
-        again = is_lost and task.retries > 0
+        result.add_done_callback(done)
+
+    def release(self, engine):
         with self.lock:
-            self.busy.discard(engine)
-            (self.taught.add if error is None else self.taught.discard)(engine)
+            self.busy[engine] -= 1
+        self.hand_out()
+
+    def done(self, task, answer, error):
+        with self.lock:
+            task.engine = None
+            again = is_loss(error) and task.retries > 0
             if again:
                 task.retries -= 1
                 self.waiting.appendleft(task)
-        self.hand_out()
         if error is None:
             task.future.set_result(answer)
         elif not again:
             task.future.set_exception(error)
+
+    def cancel(self, futures):
+        """Drops what waits, and sends the signal to the engines that run the others.
+
+        They get nothing else of ours until the signal has arrived, which thus strikes nothing else.
+        """
+        with self.lock:
+            tasks = [future.task for future in futures if not future.cancel()]
+            for task in tasks:
+                task.retries = 0
+            lost = [task for task in tasks if task in self.waiting]
+            engines = {task.engine for task in tasks} - {None}
+            sent = [self.signal(engine) for engine in engines if self.signals.get(engine)]
+            for task in lost:
+                self.waiting.remove(task)
+        for task in lost:
+            task.future.set_exception(concurrent.futures.CancelledError())
+        concurrent.futures.wait([future for future in sent if future is not None], timeout=5)
+
+    def signal(self, engine):
+        try:
+            sent = self.client.send_signal(self.signals[engine], engine, block=False)
+        except Exception:  # it has left just now
+            return None
+        self.busy[engine] += 1
+        sent.add_done_callback(lambda _: self.release(engine))
+        return sent
+
+    def everywhere(self, *call):
+        pass
 
     def close(self):
         self.client.close()
 
     def about(self):
         return f"ipyparallel {self.module.__version__}"
+
+
+def is_loss(error):
+    """Whether it says that the engine has died, or that another one has its number."""
+    return getattr(error, "ename", None) in ("EngineError", "KeyError")

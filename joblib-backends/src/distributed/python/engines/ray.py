@@ -24,7 +24,7 @@ class Ray(Engine):
     def n_jobs(self):
         return max(1, int(self.module.cluster_resources().get("CPU", 1)))
 
-    def submit(self, calls):
+    def submit(self, calls, loops):
         futures = []
         for call in calls:
             ref = self.remote.remote(*call)
@@ -37,10 +37,11 @@ class Ray(Engine):
     def put(self, data):
         return self.module.put(data)
 
-    def cancel(self, future):
-        ref = self.refs.pop(future, None)
-        if ref is not None:
-            self.module.cancel(ref, force=True)
+    def cancel(self, futures):
+        for future in futures:
+            ref = self.refs.pop(future, None)
+            if ref is not None:
+                self.module.cancel(ref, force=True)
 
     def everywhere(self, *call):
         pass
