@@ -8,6 +8,7 @@ use crate::Task;
 use crate::batching::{Batching, Resized};
 use crate::clock::Start;
 use crate::context;
+use crate::error::Fault;
 use crate::panics::{attempt, drop_quietly};
 use crate::runs::Run;
 use crate::scope::Work;
@@ -40,7 +41,7 @@ pub(crate) trait Sink<T: Task>: Send {
         false
     }
     fn outputs(&self, outputs: Run<T::Output>);
-    fn failure(&self, task: usize, failure: Failure);
+    fn failure(&self, task: usize, fault: Fault);
     /// Tasks that were not begun, to be submitted again.
     fn returned(&self, tasks: Tasks<T>);
     /// Batches have another size from now on.
@@ -163,7 +164,8 @@ impl<T: Task, S: Sink<T>> Work for TaskBatch<T, S> {
                 Answer::Again
             }
             Err(failure) => {
-                self.sink.failure(self.tasks.run.first + index, failure);
+                let fault = Fault::of_attempt(attempt, failure);
+                self.sink.failure(self.tasks.run.first + index, fault);
                 Answer::Failed
             }
         });
@@ -214,7 +216,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             }
             position += ran;
             let Err(failure) = stretch else { break };
-            self.sink.failure(position, failure);
+            self.fail(position, failure);
             position += 1;
         }
         self.rest(position, tasks);
@@ -250,8 +252,8 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                     self.sink.stop();
                     Some(output)
                 }
-                Outcome::Failed(failure) => {
-                    self.sink.failure(position, failure);
+                Outcome::Failed(fault) => {
+                    self.sink.failure(position, fault);
                     None
                 }
                 Outcome::Again(task) => {
@@ -280,6 +282,10 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
             self.learn(size, ran, start.elapsed());
         }
         ran - again
+    }
+
+    fn fail(&self, position: usize, failure: Failure) {
+        self.sink.failure(position, Fault::of_attempt(self.tasks.attempt, failure));
     }
 
     /// Hands back a task whose attempt has failed, in a batch of its own.
@@ -358,7 +364,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                     }
                     continue;
                 }
-                Some(Answer::NotRun) => self.sink.failure(position, Failure::NotRun),
+                Some(Answer::NotRun) => self.fail(position, Failure::NotRun),
                 Some(Answer::Again) => {
                     answered -= 1;
                     self.try_again(position, task);
@@ -366,7 +372,7 @@ impl<T: Task, S: Sink<T>> TaskBatch<T, S> {
                 }
                 Some(Answer::Failed) => {}
                 None if self.sink.stopped() => answered -= 1,
-                None => self.sink.failure(position, Failure::Lost),
+                None => self.fail(position, Failure::Lost),
             }
             drop_quietly(task);
         }
@@ -508,7 +514,7 @@ mod tests {
         fn outputs(&self, outputs: Run<u32>) {
             self.tell(format!("{}: {:?}", outputs.first, outputs.items));
         }
-        fn failure(&self, task: usize, failure: Failure) {
+        fn failure(&self, task: usize, Fault { failure, .. }: Fault) {
             self.tell(format!("{task}: {failure:?}"));
         }
         fn returned(&self, tasks: Tasks<Delayed<F>>) {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use joblib_backends::Failure;
 
+use crate::error::Fault;
 use crate::runs::Run;
 use crate::{Error, Result, TaskError, TryError};
 
 /// How a call ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    pub(crate) failures: Vec<(usize, Failure)>,
+    pub(crate) failures: Vec<(usize, Fault)>,
     /// How many tasks were read from the input.
     pub(crate) total: usize,
     /// The time the call was given, if it took longer.
@@ -40,8 +41,8 @@ impl<R> Collected<R> {
     pub(crate) fn all(self) -> Result<Vec<R>> {
         self.in_time()?;
         let Ended { failures, total, .. } = self.ended;
-        if let Some((task, failure)) = failures.into_iter().min_by_key(|(task, _)| *task) {
-            return Err(TaskError::new(task, self.function, failure).into());
+        if let Some((task, fault)) = failures.into_iter().min_by_key(|(task, _)| *task) {
+            return Err(TaskError::new(task, self.function, fault).into());
         }
         let mut runs = self.runs.into_iter();
         // The first run keeps its memory if it is the only one.
@@ -67,13 +68,13 @@ impl<R> Collected<R> {
                 *slot = Some(Ok(output));
             }
         }
-        for (task, failure) in failures {
-            each[task] = Some(Err(failure));
+        for (task, fault) in failures {
+            each[task] = Some(Err(fault));
         }
-        let missing = || Err(Failure::Lost);
+        let missing = || Err(Failure::Lost.into());
         Ok((each.into_iter().map(|slot| slot.unwrap_or_else(missing)))
             .enumerate()
-            .map(|(task, answer)| answer.map_err(|failure| TaskError::new(task, function, failure)))
+            .map(|(task, answer)| answer.map_err(|fault| TaskError::new(task, function, fault)))
             .collect())
     }
 
@@ -103,8 +104,8 @@ impl<R, E> Collected<Result<R, E>> {
         }
         // No error came before the failure that ended the call.
         let first = self.ended.failures.into_iter().min_by_key(|(task, _)| *task);
-        let (task, failure) = first.unwrap_or((all.len(), Failure::Lost));
-        Err(TryError::Loop(TaskError::new(task, self.function, failure).into()))
+        let (task, fault) = first.unwrap_or_else(|| (all.len(), Failure::Lost.into()));
+        Err(TryError::Loop(TaskError::new(task, self.function, fault).into()))
     }
 }
 
@@ -116,7 +117,7 @@ mod tests {
         Collected {
             runs: vec![Run { first: 0, items: vec![0] }, Run { first: 2, items: vec![2, 3] }],
             ended: Ended {
-                failures: vec![(5, Failure::Lost), (1, Failure::NotRun)],
+                failures: vec![(5, Failure::Lost.into()), (1, Failure::NotRun.into())],
                 total: 6,
                 out_of_time: None,
             },

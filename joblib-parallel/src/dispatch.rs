@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use joblib_backends::{CallId, Failure};
+use joblib_backends::CallId;
 
 use crate::Task;
 use crate::batch::{Sink, TaskBatch, Tasks};
@@ -15,6 +15,7 @@ use crate::batching::{Batching, Resized};
 use crate::clock::Deadline;
 use crate::collect::{Collected, Ended};
 use crate::context::Nesting;
+use crate::error::Fault;
 use crate::ids::next_call;
 use crate::panics::drop_quietly;
 use crate::plan::Workers;
@@ -148,7 +149,7 @@ struct Call<'a, T: Task, I> {
     /// It was the deadline that stopped the call.
     expired: AtomicBool,
     taker: &'a dyn Taker<T>,
-    failures: Mutex<Vec<(usize, Failure)>>,
+    failures: Mutex<Vec<(usize, Fault)>>,
     /// What the input threw.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -361,8 +362,8 @@ where
         self.call.taker.take(outputs);
     }
 
-    fn failure(&self, task: usize, failure: Failure) {
-        lock(&self.call.failures).push((task, failure));
+    fn failure(&self, task: usize, fault: Fault) {
+        lock(&self.call.failures).push((task, fault));
         if !self.call.keep_going {
             self.stop();
         }

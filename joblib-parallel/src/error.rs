@@ -153,17 +153,42 @@ impl<E> TryError<E> {
     }
 }
 
+/// How the last attempt at a task failed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fault {
+    pub(crate) failure: Failure,
+    /// How many attempts there were.
+    pub(crate) attempts: u32,
+}
+
+impl Fault {
+    /// The failure of attempt number `attempt`, counted from 0.
+    pub(crate) fn of_attempt(attempt: u32, failure: Failure) -> Self {
+        Self { failure, attempts: attempt.saturating_add(1) }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::of_attempt(0, failure)
+    }
+}
+
 /// Why one task has no result.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TaskError {
     task: usize,
     function: Option<&'static str>,
-    failure: Failure,
+    fault: Fault,
 }
 
 impl TaskError {
-    pub(crate) fn new(task: usize, function: Option<&'static str>, failure: Failure) -> Self {
-        Self { task, function, failure }
+    pub(crate) fn new(
+        task: usize,
+        function: Option<&'static str>,
+        fault: impl Into<Fault>,
+    ) -> Self {
+        Self { task, function, fault: fault.into() }
     }
 
     /// The position of the task in the input, from 0.
@@ -177,9 +202,14 @@ impl TaskError {
         self.function
     }
 
-    /// What happened.
+    /// What happened, in the last attempt.
     pub fn failure(&self) -> &Failure {
-        &self.failure
+        &self.fault.failure
+    }
+
+    /// How many attempts were made: more than one if [`retries`](crate::Parallel::retries) were wanted.
+    pub fn attempts(&self) -> u32 {
+        self.fault.attempts
     }
 }
 
@@ -191,7 +221,10 @@ impl fmt::Display for TaskError {
         if let Some(function) = self.function {
             write!(f, " (`{function}`)")?;
         }
-        write!(f, ": {}", Told(&self.failure))
+        if self.attempts() > 1 {
+            write!(f, ", after {} attempts", self.attempts())?;
+        }
+        write!(f, ": {}", Told(self.failure()))
     }
 }
 
@@ -257,6 +290,16 @@ mod tests {
             TaskError::new(7, Some("my_crate::simulate"), failure).to_string(),
             "task 7 (`my_crate::simulate`): worker process 1234 died, signal 9 (SIGKILL), after 12 ms, \
              with at most 3072 MiB of memory"
+        );
+    }
+
+    #[test]
+    fn several_attempts_are_counted() {
+        let fault = Fault::of_attempt(2, Failure::Panic { message: "no luck".into() });
+        let error = TaskError::new(7, Some("my_crate::simulate"), fault);
+        assert_eq!(
+            error.to_string(),
+            "task 7 (`my_crate::simulate`), after 3 attempts: panicked: no luck"
         );
     }
 

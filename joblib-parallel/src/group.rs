@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use joblib_backends::Failure;
 #[cfg(feature = "processes")]
-use joblib_backends::{Frame, Payload, Target};
+use joblib_backends::{Failure, Frame, Payload, Target};
 
 use crate::clock::Start;
+use crate::error::Fault;
 use crate::panics::attempt;
 use crate::rests::Rests;
 use crate::watch::{Outcome, Rules};
@@ -42,7 +42,7 @@ impl<T: Task, F> Drop for Group<'_, T, F> {
 #[derive(Debug)]
 pub(crate) struct Folded<A> {
     /// The value, or why there is none.
-    pub(crate) sum: Result<A, Failure>,
+    pub(crate) sum: Result<A, Fault>,
     /// How many tasks were folded: the number of the failed one, or of the first that others may go on
     /// with.
     pub(crate) count: usize,
@@ -52,15 +52,16 @@ pub(crate) struct Folded<A> {
 /// Folds results until one is missing, or all of it takes longer than `limit`.
 fn folded<R, F: Fold<R>>(
     fold: &F,
-    results: impl Iterator<Item = Result<R, Failure>>,
+    results: impl Iterator<Item = Result<R, Fault>>,
     limit: Option<Duration>,
 ) -> Folded<F::Output> {
     let start = Start::now();
     let elapsed = || start.map_or(Duration::ZERO, Start::elapsed);
     let (mut count, mut look) = (0, 1);
-    let mut sum = attempt(|| fold.start());
+    let mut sum = attempt(|| fold.start()).map_err(Fault::from);
     for result in results {
-        let next = |sum| result.and_then(|result| attempt(|| fold.step(sum, result)));
+        let step = |sum, result| attempt(|| fold.step(sum, result)).map_err(Fault::from);
+        let next = |sum| result.and_then(|result| step(sum, result));
         sum = sum.and_then(next);
         if sum.is_err() {
             break;
@@ -85,7 +86,7 @@ impl<T: Task, F: Fold<T::Output>> Task for Group<'_, T, F> {
         let mut tasks = std::mem::take(&mut self.tasks).into_iter();
         let results = tasks.by_ref().map(|task| match rules.persist(task) {
             Outcome::Output(output) | Outcome::Error(output) => Ok(output),
-            Outcome::Failed(failure) => Err(failure),
+            Outcome::Failed(fault) => Err(fault),
             Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
         });
         let folded = folded(fold, results, limit);
@@ -142,7 +143,8 @@ fn call<T: Task, F: Fold<T::Output>>(
 ) -> Result<Folded<F::Output>, Failure> {
     let (Some(wire), Some(fold)) = (T::portable(), F::portable()) else { return Err(stays()) };
     let (tasks, limit): (u64, Option<Duration>) = arguments.read()?;
-    let results = (0..tasks).map(|_| attempt(|| (wire.call)(arguments)).flatten());
+    let call = |_| attempt(|| (wire.call)(arguments)).flatten().map_err(Fault::from);
+    let results = (0..tasks).map(call);
     Ok(folded(&(fold.again)(), results, limit))
 }
 
@@ -158,7 +160,8 @@ fn write<T: Task, F: Fold<T::Output>>(
             out.write::<Option<Failure>>(&None)?;
             (fold.write)(sum, out)
         }
-        Err(failure) => out.write(&Some(failure)),
+        // Workers make one attempt; others are made here.
+        Err(fault) => out.write(&Some(&fault.failure)),
     }
 }
 
@@ -170,7 +173,7 @@ fn read<T: Task, F: Fold<T::Output>>(
     let (count, took): (u64, Duration) = payload.read()?;
     let sum = match payload.read::<Option<Failure>>()? {
         None => Ok((fold.read)(payload)?),
-        Some(failure) => Err(failure),
+        Some(failure) => Err(failure.into()),
     };
     Ok(Folded { sum, count: count as usize, took })
 }
@@ -179,14 +182,15 @@ fn read<T: Task, F: Fold<T::Output>>(
 mod tests {
     use super::*;
     use crate::fold;
+    use joblib_backends::Failure;
 
     #[test]
     fn a_group_ends_at_the_first_result_that_is_missing() {
         let sum = fold(|| 0, |sum, n: i32| sum + n, |left, right| left + right);
         let whole = folded(&sum, [Ok(1), Ok(2)].into_iter(), None);
         assert_eq!((whole.sum, whole.count), (Ok(3), 2));
-        let broken = folded(&sum, [Ok(1), Err(Failure::Lost), Ok(2)].into_iter(), None);
-        assert_eq!((broken.sum, broken.count), (Err(Failure::Lost), 1));
+        let broken = folded(&sum, [Ok(1), Err(Failure::Lost.into()), Ok(2)].into_iter(), None);
+        assert_eq!((broken.sum, broken.count), (Err(Failure::Lost.into()), 1));
     }
 
     #[test]

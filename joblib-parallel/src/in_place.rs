@@ -4,6 +4,7 @@ use crate::Task;
 use crate::clock::Deadline;
 use crate::collect::{Collected, Ended};
 use crate::dispatch::Dispatch;
+use crate::error::Fault;
 use crate::progress::Progress;
 use crate::runs::Run;
 use crate::trace::{Bar, measured};
@@ -53,13 +54,13 @@ pub(crate) fn each<T: Task>(
             trace.add(1, vec![Bar::new(position, 0, outcome.ending(), span)]);
         }
         let (answer, last) = match outcome {
-            Outcome::Output(output) => (take(position, output), false),
-            Outcome::Error(output) => (take(position, output), true),
-            Outcome::Failed(failure) => (Err(failure), false),
+            Outcome::Output(output) => (take(position, output).map_err(Fault::from), false),
+            Outcome::Error(output) => (take(position, output).map_err(Fault::from), true),
+            Outcome::Failed(fault) => (Err(fault), false),
             Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
         };
         let failed = answer.is_err();
-        ended.failures.extend(answer.err().map(|failure| (position, failure)));
+        ended.failures.extend(answer.err().map(|fault| (position, fault)));
         if last || (failed && !dispatch.keep_going) {
             break;
         }

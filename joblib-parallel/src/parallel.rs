@@ -101,7 +101,8 @@ impl Parallel {
     }
 
     /// How often a task is tried again: a number, which counts the death of its worker and time-outs,
-    /// or [`Retries`] for panics and errors, too. Default: never. The last failure is reported.
+    /// or [`Retries`] for panics and errors, too. Default: never. The last failure is
+    /// reported, with the number of attempts.
     ///
     /// Tasks must be repeatable: calls made by [`delayed!`](macro@crate::delayed), closures with
     /// [`repeatable`](crate::Delayed::repeatable). Each attempt gets the arguments anew; what an

@@ -10,6 +10,7 @@ use joblib_backends::Failure;
 use crate::batching::Batching;
 use crate::collect::Ended;
 use crate::dispatch::{self, Dispatch, Taker};
+use crate::error::Fault;
 use crate::group::{Folded, Group};
 use crate::panics::attempt;
 use crate::plan::Workers;
@@ -108,7 +109,7 @@ struct Merged<A> {
     next: usize,
     /// By the position of the first task, with the position behind the last.
     early: BTreeMap<usize, (usize, A)>,
-    failures: Vec<(usize, Failure)>,
+    failures: Vec<(usize, Fault)>,
     /// Somebody is merging.
     busy: bool,
     /// How many tasks were folded.
@@ -145,7 +146,7 @@ impl<'a, T: Task, F: Fold<T::Output>> Reduction<'a, T, F> {
         merged.done += count;
         match sum {
             Ok(sum) => drop(merged.early.insert(start, (behind, sum))),
-            Err(failure) => merged.failures.push((behind, failure)),
+            Err(fault) => merged.failures.push((behind, fault)),
         }
         drop(merged);
         self.merge();
@@ -172,7 +173,7 @@ impl<'a, T: Task, F: Fold<T::Output>> Reduction<'a, T, F> {
             merged.busy = false;
             match both {
                 Ok(sum) => merged.sum = Some(sum),
-                Err(failure) => merged.failures.push((next, failure)),
+                Err(failure) => merged.failures.push((next, failure.into())),
             }
         }
     }
@@ -183,9 +184,9 @@ impl<'a, T: Task, F: Fold<T::Output>> Reduction<'a, T, F> {
         let behind = groups.iter().map(|group| group.end).max().unwrap_or_default();
         let missing =
             merged.next < behind || groups.len() < ended.total || self.rests.are_waiting();
-        let lost = missing.then_some((merged.next, Failure::Lost));
+        let lost = missing.then(|| (merged.next, Failure::Lost.into()));
         let first = |number: usize| groups.get(number).map_or(behind, |group| group.start);
-        let whole = ended.failures.iter().map(|(group, failure)| (first(*group), failure.clone()));
+        let whole = ended.failures.iter().map(|(group, fault)| (first(*group), fault.clone()));
         let mut failures: Vec<_> = whole.chain(merged.failures).collect();
         if failures.is_empty() {
             failures.extend(lost);
@@ -217,19 +218,19 @@ impl<'a, T: Task, F: Fold<T::Output>> Taker<Group<'a, T, F>> for &'a Reduction<'
 /// The error of a call that took too long or has failures.
 fn failed<T: Task>(
     ended: &Ended,
-    failures: impl Iterator<Item = (usize, Failure)>,
+    failures: impl Iterator<Item = (usize, Fault)>,
     done: usize,
 ) -> Result<()> {
     ended.in_time(done)?;
     match failures.min_by_key(|(task, _)| *task) {
-        Some((task, failure)) => Err(blame::<T>(task, failure)),
+        Some((task, fault)) => Err(blame::<T>(task, fault)),
         None => Ok(()),
     }
 }
 
-fn blame<T: Task>(task: usize, failure: Failure) -> Error {
+fn blame<T: Task>(task: usize, fault: impl Into<Fault>) -> Error {
     let function = T::portable().map(|wire| wire.target.name);
-    TaskError::new(task, function, failure).into()
+    TaskError::new(task, function, fault).into()
 }
 
 /// The input, in groups.

@@ -6,13 +6,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use joblib_backends::{Backend, CallId, Failure};
+use joblib_backends::{Backend, CallId};
 
 use crate::batch::{Sink, TaskBatch, Tasks};
 use crate::batching::{Batching, Resized};
 use crate::clock::Deadline;
 use crate::context::Nesting;
 use crate::dispatch::Dispatch;
+use crate::error::Fault;
 use crate::ids::next_call;
 use crate::panics::drop_quietly;
 use crate::plan::Workers;
@@ -113,20 +114,20 @@ impl<T: Task, I: Iterator<Item = T>> Iterator for InPlace<I> {
         }
         let result = match outcome {
             Outcome::Output(output) | Outcome::Error(output) => Ok(output),
-            Outcome::Failed(failure) => Err(failure),
+            Outcome::Failed(fault) => Err(fault),
             Outcome::Again(_) => unreachable!("`persist` goes on until there is an answer"),
         };
         if let Some(progress) = &self.progress {
             progress.dispatched(1);
             progress.completed(1);
         }
-        Some(result.map_err(|failure| error::<T>(position, failure)))
+        Some(result.map_err(|fault| error::<T>(position, fault)))
     }
 }
 
-fn error<T: Task>(position: usize, failure: Failure) -> Error {
+fn error<T: Task>(position: usize, fault: impl Into<Fault>) -> Error {
     let function = T::portable().map(|wire| wire.target.name);
-    TaskError::new(position, function, failure).into()
+    TaskError::new(position, function, fault).into()
 }
 
 /// How batches reach the backend.
@@ -192,7 +193,7 @@ impl Shared {
 /// What a batch tells the stream.
 enum Message<T: Task> {
     Outputs(Run<T::Output>),
-    Failure(usize, Failure),
+    Failure(usize, Fault),
     Returned(Tasks<T>),
     Ended,
 }
@@ -245,8 +246,8 @@ impl<T: Task> Sink<T> for Post<T> {
         self.send(Message::Outputs(outputs));
     }
 
-    fn failure(&self, task: usize, failure: Failure) {
-        self.send(Message::Failure(task, failure));
+    fn failure(&self, task: usize, fault: Fault) {
+        self.send(Message::Failure(task, fault));
     }
 
     fn returned(&self, tasks: Tasks<T>) {
@@ -270,7 +271,7 @@ impl<T: Task> Sink<T> for Post<T> {
 /// Answers that came before their turn.
 enum Early<R> {
     Outputs(Vec<R>),
-    Failure(Failure),
+    Failure(Fault),
 }
 
 /// Tasks on a backend, and the results that are not read yet.
@@ -393,8 +394,8 @@ impl<'scope, 'env, T: Task + 'scope, I: Iterator<Item = T>> Window<'scope, 'env,
             Message::Outputs(run) => {
                 self.early.insert(run.first, Early::Outputs(run.items));
             }
-            Message::Failure(task, failure) => {
-                self.early.insert(task, Early::Failure(failure));
+            Message::Failure(task, fault) => {
+                self.early.insert(task, Early::Failure(fault));
             }
             Message::Returned(tasks) => self.returned.push(tasks),
             Message::Ended => self.under_way -= 1,
@@ -460,9 +461,9 @@ impl<'scope, T: Task + 'scope, I: Iterator<Item = T>> Iterator for Window<'scope
             self.fill();
             match self.take_early() {
                 Some((_, Early::Outputs(outputs))) => self.now = outputs.into_iter(),
-                Some((position, Early::Failure(failure))) => {
+                Some((position, Early::Failure(fault))) => {
                     self.position += 1;
-                    return Some(Err(error::<T>(position, failure)));
+                    return Some(Err(error::<T>(position, fault)));
                 }
                 None if self.under_way > 0 => self.receive(),
                 None => {

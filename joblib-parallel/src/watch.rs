@@ -7,6 +7,7 @@ use joblib_backends::Failure;
 
 use crate::Task;
 use crate::clock::Start;
+use crate::error::Fault;
 use crate::panics::{attempt, drop_quietly};
 use crate::trace::Ending;
 
@@ -115,7 +116,7 @@ pub(crate) enum Outcome<T: Task> {
     Output(T::Output),
     /// A result that is an error: it is kept, and nothing else is wanted.
     Error(T::Output),
-    Failed(Failure),
+    Failed(Fault),
     /// To be tried again.
     Again(T),
 }
@@ -186,7 +187,7 @@ impl<R> Rules<R> {
         };
         match (self.judge_failure(&failure, number), spare) {
             (Verdict::Retry, Some(task)) => Outcome::Again(task),
-            _ => Outcome::Failed(failure),
+            _ => Outcome::Failed(Fault::of_attempt(number, failure)),
         }
     }
 
@@ -270,7 +271,9 @@ mod tests {
         let call = || assert!(attempts.fetch_add(1, Relaxed) == 9, "not yet");
         let retries = rules(Retries::new(3).panics());
         let outcome = retries.persist(delayed(call).repeatable());
-        assert!(matches!(outcome, Outcome::Failed(Failure::Panic { .. })));
+        let Outcome::Failed(fault) = outcome else { panic!("{outcome:?}") };
+        assert!(matches!(fault.failure, Failure::Panic { .. }));
+        assert_eq!(fault.attempts, 4);
         assert_eq!(attempts.swap(8, Relaxed), 4);
         assert!(matches!(retries.persist(delayed(call).repeatable()), Outcome::Output(())));
     }

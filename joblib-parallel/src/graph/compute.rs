@@ -37,8 +37,8 @@ pub(crate) fn compute<W: Wanted>(
         Ended::Done(values) => wanted
             .results(&mut values.into_iter())
             .map_err(|failure| TaskError::new(order.wanted[0] as usize, None, failure).into()),
-        Ended::Failed { step, function, failure } => {
-            Err(TaskError::new(step as usize, Some(function), failure).into())
+        Ended::Failed { step, function, fault } => {
+            Err(TaskError::new(step as usize, Some(function), fault).into())
         }
         Ended::OutOfTime { limit, done } => Err(Error::OutOfTime { limit, done }),
     }

@@ -9,6 +9,7 @@ use super::Value;
 use super::order::{Order, Step};
 use crate::clock::{Deadline, Start};
 use crate::dispatch::Dispatch;
+use crate::error::Fault;
 use crate::panics::attempt;
 use crate::progress::Progress;
 use crate::sync::{Mutex, into_inner, lock};
@@ -59,7 +60,7 @@ struct Core {
     values: Vec<Option<Value>>,
     /// How many loops or batches are under way.
     under_way: usize,
-    failure: Option<(u32, Failure)>,
+    failure: Option<(u32, Fault)>,
 }
 
 /// What a loop is to do next.
@@ -259,7 +260,7 @@ impl<'a> State<'a> {
             Err(failure) => {
                 self.stop.store(true, Relaxed);
                 if core.failure.as_ref().is_none_or(|(step, _)| job.step < *step) {
-                    core.failure = Some((job.step, failure));
+                    core.failure = Some((job.step, Fault::of_attempt(job.attempt, failure)));
                 }
                 return Some(job);
             }
@@ -276,14 +277,14 @@ impl<'a> State<'a> {
         {
             return Ended::OutOfTime { limit: deadline.limit, done };
         }
-        if let Some((step, failure)) = core.failure {
+        if let Some((step, fault)) = core.failure {
             let function = self.steps[step as usize].vertex.call.name();
-            return Ended::Failed { step, function, failure };
+            return Ended::Failed { step, function, fault };
         }
         if done < self.steps.len() {
             let step = core.ready.pop().unwrap_or_default();
             let function = self.steps[step as usize].vertex.call.name();
-            return Ended::Failed { step, function, failure: Failure::Lost };
+            return Ended::Failed { step, function, fault: Failure::Lost.into() };
         }
         let results = order.wanted.iter().filter_map(|place| core.take(&self.steps, *place));
         Ended::Done(results.collect())
@@ -297,7 +298,7 @@ pub(super) enum Ended {
     Failed {
         step: u32,
         function: &'static str,
-        failure: Failure,
+        fault: Fault,
     },
     OutOfTime {
         limit: Duration,

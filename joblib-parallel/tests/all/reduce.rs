@@ -155,6 +155,11 @@ fn retries_and_limits_hold_for_each_task() {
         let count = fold(|| 0, |sum, n: i32| sum + n, |left, right| left + right);
         let stubborn = parallel.clone().n_jobs(1).retries(Retries::new(10).panics());
         assert_eq!(stubborn.reduce(tasks, count).unwrap(), 10);
+        let never = (0..10).map(|n| delayed(move || assert!(n != 4, "never")).repeatable());
+        let nothing = fold(|| (), |(), ()| (), |(), ()| ());
+        let broken = parallel.clone().retries(Retries::new(2).panics()).reduce(never, nothing);
+        let said = broken.unwrap_err().to_string();
+        assert_eq!(said, "task 4, after 3 attempts: panicked: never", "{parallel:?}");
 
         let nap = || delayed(|| std::thread::sleep(Duration::from_millis(1)));
         let nothing = || fold(|| (), |(), ()| (), |(), ()| ());

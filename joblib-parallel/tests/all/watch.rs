@@ -3,7 +3,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use joblib_backends::Failure;
-use joblib_parallel::{Error, Parallel, Retries, TryError, delayed};
+use joblib_parallel::{Error, Parallel, Retries, TaskError, TryError, delayed};
 
 use crate::backends::{Does, Scripted};
 use crate::watchdog::must_end;
@@ -42,11 +42,22 @@ fn panics_are_tried_again_if_they_are_counted() {
         }
         let each = parallel.clone().retries(Retries::new(2).panics()).run_each(tasks()).unwrap();
         for (i, answer) in (0..).zip(each) {
-            assert_eq!(answer.is_err(), i % 4 == 3, "{i}");
+            assert_eq!(answer.as_ref().err().map(TaskError::attempts), (i % 4 == 3).then_some(3));
             assert_eq!(attempts[i].swap(0, Relaxed) as usize, (i % 4 + 1).min(3));
         }
+        let all: Vec<_> = parallel
+            .clone()
+            .retries(Retries::new(2).panics())
+            .stream_scope(tasks().take(4), |results| {
+                results.map(|result| result.map_err(|error| error.to_string())).collect()
+            })
+            .unwrap();
+        assert_eq!(all[..3], [Ok(0), Ok(1), Ok(2)]);
+        assert_eq!(all[3], Err("task 3, after 3 attempts: panicked: not yet".to_owned()));
+        attempts.iter().for_each(|attempts| attempts.store(0, Relaxed));
         let uncounted = parallel.retries(9).run_each(tasks()).unwrap();
         assert!(uncounted.iter().skip(1).step_by(4).all(Result::is_err));
+        assert_eq!(uncounted[1].as_ref().unwrap_err().attempts(), 1);
         assert_eq!(attempts[1].load(Relaxed), 1);
     }
 }
@@ -219,7 +230,10 @@ mod elsewhere {
             processes().retries(2).run_each(tasks).unwrap()
         });
         assert!(each[0].is_ok() && each[2].is_ok());
-        assert!(matches!(each[1].as_ref().unwrap_err().failure(), Failure::WorkerDied { .. }));
+        let error = each[1].as_ref().unwrap_err();
+        assert!(matches!(error.failure(), Failure::WorkerDied { .. }));
+        assert_eq!(error.attempts(), 3);
+        assert!(error.to_string().contains(", after 3 attempts: worker process "), "{error}");
         assert_eq!(folder.path().read_dir().unwrap().count(), 1 + 3 + 1);
     }
 
