@@ -182,7 +182,7 @@ fn sum_or_kill(bytes: &Vec<u8>, other: &Vec<u8>, file: PathBuf) -> u64 {
 #[ignore = "an engine may not replace its worker; run by `cargo xtask engines`"]
 fn a_worker_that_is_killed_costs_nothing() {
     let address = address();
-    if !["dask", "tls"].iter().any(|name| address.starts_with(name)) {
+    if !["dask", "ray", "tls"].iter().any(|name| address.starts_with(name)) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -173,28 +173,29 @@ class Bridge:
             return []
         for job in jobs:
             self.restore(job)
-        futures = self.engine.submit([self.call(job) for job in jobs], [job.loop for job in jobs])
-        keeping = [at for at, job in enumerate(jobs) if job.keep]
+        keeping = [job for job in jobs if job.keep]
         if keeping:
-            for at in keeping:
-                jobs[at].kept = futures[at]
-            told = [(WORKER_NAME, WORKER, "brief", futures[at], jobs[at].silent) for at in keeping]
-            loops = [jobs[at].loop for at in keeping]
-            for at, future in zip(keeping, self.engine.submit(told, loops)):
-                futures[at] = future
-        return futures
+            for job, kept in zip(keeping, self.engine.keep([self.call(job) for job in keeping])):
+                job.kept = kept
+        calls = [self.brief(job) if job.keep else self.call(job) for job in jobs]
+        return self.engine.submit(calls, [job.loop for job in jobs])
+
+    def brief(self, job):
+        return (WORKER_NAME, WORKER, "brief", job.kept, job.silent)
 
     def restore(self, job):
         """Makes again what the job needs of other batches and the engine has lost."""
         lost, look = {}, [job]
         while look:
-            for _, input in look.pop().inputs:
-                if input.id not in lost and not self.engine.has(input.kept):
+            needing = look.pop()
+            for _, input in needing.inputs:
+                is_there = self.engine.has(input.kept) and not (needing.whole and self.engine.forgets)
+                if input.id not in lost and not is_there:
                     lost[input.id] = input
                     look.append(input)
         for _, input in sorted(lost.items()):  # what they need was there before them
             input.whole = True
-            (input.kept,) = self.engine.submit([self.call(input)], [input.loop])
+            (input.kept,) = self.engine.keep([self.call(input)])
 
     def call(self, job):
         payload = job.payload

@@ -73,8 +73,10 @@ class Engine:
     kills = True
     #: Whether what `put` returns may be part of many calls without travelling with each.
     shares = False
-    #: Whether futures may be part of calls, which then get their results where these are.
+    #: Whether what `keep` returns may be part of calls, which then get the results where these are.
     keeps = False
+    #: Whether what was kept may be lost without `has` telling.
+    forgets = False
     #: Whether the workers have the source of what runs there; those that have not say so.
     has_taught = False
 
@@ -114,6 +116,10 @@ class Engine:
     def has(self, future):
         """Whether its result, if it `keeps` results, is there, or will be without our doing."""
         return future is not None
+
+    def keep(self, calls):
+        """What stands for the results of `calls`, which stay there as long as we have it."""
+        return self.submit(calls, [0] * len(calls))
 
     def put(self, data):
         """Something that can stand for `data` among the arguments of a call."""

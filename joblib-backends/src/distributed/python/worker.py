@@ -118,7 +118,7 @@ def filled(batch, gaps, answers):
     """The records of the batch, in pieces, with results of other batches in the gaps of arguments."""
     if not gaps:
         return [batch]
-    results = {id: results_of(answer) for id, answer in answers.items()}
+    results = {id: results_of(bytes_of(answer)) for id, answer in answers.items()}
     pieces = []
     gaps = collections.deque(gaps)
     for task, kind, files, body in records(batch, 0):

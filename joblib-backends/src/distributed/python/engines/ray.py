@@ -3,6 +3,8 @@
 
 class Ray(Engine):
     shares = True
+    keeps = True
+    forgets = True
 
     def __init__(self, location, options):
         self.module = ray = needed("ray", "ray")
@@ -16,7 +18,6 @@ class Ray(Engine):
             raise Unusable(f"no Ray cluster is reachable at `{location}`: {error}") from None
         self.address = f"ray://{location}" if ":" in location else None
         self.remote = ray.remote(on_worker).options(max_retries=int(options.get("retries", 3)))
-        self.refs = {}
 
     def is_there(self):
         return self.address is None or listens(self.address)
@@ -25,23 +26,25 @@ class Ray(Engine):
         return max(1, int(self.module.cluster_resources().get("CPU", 1)))
 
     def submit(self, calls, loops):
-        futures = []
-        for call in calls:
-            ref = self.remote.remote(*call)
-            future = ref.future()
-            self.refs[future] = ref
-            future.add_done_callback(lambda future: self.refs.pop(future, None))
-            futures.append(future)
-        return futures
+        return [self.future_of(ref) for ref in self.keep(calls)]
+
+    def future_of(self, ref):
+        future = ref.future()
+        future.ref = ref
+        return future
+
+    def keep(self, calls):
+        return [self.remote.remote(*call) for call in calls]
+
+    def has_lost_data(self, error):
+        return isinstance(error, self.module.exceptions.ObjectLostError)
 
     def put(self, data):
         return self.module.put(data)
 
     def cancel(self, futures):
         for future in futures:
-            ref = self.refs.pop(future, None)
-            if ref is not None:
-                self.module.cancel(ref, force=True)
+            self.module.cancel(getattr(future, "ref", future), force=True)
 
     def everywhere(self, *call):
         pass
