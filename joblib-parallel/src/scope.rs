@@ -29,9 +29,12 @@ use std::time::Duration;
 
 use joblib_backends::{Backend, Batch, CallId, Failure, Frame, Keep, Payload, Target};
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Start};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread::{self, Thread};
+
+/// For so long a call looks before it sleeps.
+const MOMENT: Duration = Duration::from_micros(50);
 
 /// Counts the batches that exist.
 struct Latch {
@@ -121,8 +124,18 @@ impl Guard<'_> {
         self.latch.live.load(Ordering::Acquire) != 0
     }
 
+    /// Looks again and again for a moment: to be woken takes longer than a call of few small tasks.
+    fn linger(&self) {
+        let start = Start::now();
+        while self.is_open() && start.is_some_and(|start| start.elapsed() < MOMENT) {
+            // Its tasks may need this processor.
+            thread::yield_now();
+        }
+    }
+
     fn wait(&self) {
         let mut aborted = false;
+        let mut lingers = cfg!(not(shuttle));
         while self.is_open() {
             if !aborted && (self.stopped)() {
                 aborted = true;
@@ -130,6 +143,10 @@ impl Guard<'_> {
             }
             // A batch that helps may swallow a wake-up: hence the second look at the latch.
             if !self.backend.help(self.call) && self.is_open() {
+                if std::mem::take(&mut lingers) {
+                    self.linger();
+                    continue;
+                }
                 match self.deadline.filter(|_| !aborted) {
                     Some(deadline) => thread::park_timeout(deadline.left()),
                     None => thread::park(),

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::flight::discard;
 use super::idle::Idle;
@@ -14,6 +15,7 @@ use super::process::{InnerThreads, Process, StartError};
 use super::queue::{Job, Next, Queue};
 use super::session::{End, Session};
 use super::sys::{self, Awaited, Ready};
+use super::vigil::Vigil;
 use super::worker::panic_message;
 use crate::Target;
 use crate::batch::refuse;
@@ -47,6 +49,7 @@ pub(super) struct Feeder {
     /// Where workers are while they have nothing to do.
     idle: Arc<Idle>,
     session: Option<Box<Session>>,
+    vigil: Vigil,
     stillborn: u32,
 }
 
@@ -65,7 +68,8 @@ impl Feeder {
         idle: Arc<Idle>,
     ) -> Self {
         let inner_threads = InnerThreads::of(workers, lifetime.inner_threads);
-        Self { queue, index, workers, lifetime, inner_threads, idle, session: None, stillborn: 0 }
+        let (session, vigil) = (None, Vigil::default());
+        Self { queue, index, workers, lifetime, inner_threads, idle, session, vigil, stillborn: 0 }
     }
 
     /// Feeds until the pool is closed.
@@ -180,10 +184,15 @@ impl Feeder {
         let awaited = Awaited { bell: Some(bell.as_fd()), ..Awaited::default() };
         let limit = self.lifetime.idle_timeout;
         let resting = if self.session.is_none() { self.idle.handles() } else { Vec::new() };
-        let ready = sys::wait(match &self.session {
+        let awaited = match &self.session {
             Some(session) => session.awaited(awaited),
             None => Awaited { timeout: self.idle.next_end(limit), others: &resting, ..awaited },
-        });
+        };
+        let look = || {
+            let now = Awaited { timeout: Some(Duration::ZERO), others: &[], ..awaited };
+            Some(sys::wait(now)).filter(|ready| ready.any())
+        };
+        let ready = self.vigil.wait(look, || sys::wait(awaited));
         if ready.other_ended {
             self.idle.bury();
         }

@@ -25,6 +25,7 @@ mod session;
 mod status;
 mod sys;
 mod turns;
+mod vigil;
 mod wire;
 mod worker;
 

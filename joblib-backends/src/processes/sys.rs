@@ -105,6 +105,13 @@ pub(super) struct Ready {
     pub(super) other_ended: bool,
 }
 
+impl Ready {
+    /// Whether anything was there.
+    pub(super) fn any(self) -> bool {
+        self.readable || self.writable || self.ended || self.rung || self.other_ended
+    }
+}
+
 /// Waits until something is there of what is awaited, or the time is over.
 pub(super) fn wait(awaited: Awaited<'_>) -> Ready {
     let entry = |fd: Option<BorrowedFd<'_>>, events| {

@@ -22,6 +22,7 @@ use super::result_files::ResultFiles;
 use super::segment;
 use super::status::Page;
 use super::sys::{self, Awaited, Mode};
+use super::vigil::Vigil;
 use super::wire::{self, BatchHeader, Garbage, Kind, Record, RecordHeader};
 use crate::{ArrayMode, CallFn, Failure, Frame, Payload};
 
@@ -74,7 +75,14 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
     let mut frame = Frame::default();
     let mut files = ResultFiles::default();
     let mut tidier = Tidier::new();
-    while let Some(header) = next_header(&mut inbox, &answers.socket, &mut tidier, &mut files)? {
+    let mut vigil = Vigil::default();
+    loop {
+        tidier.tidy();
+        if inbox.unread().is_empty() {
+            let look = || is_readable(&answers.socket, Some(Duration::ZERO)).then_some(());
+            vigil.wait(look, || rest(&answers.socket, &mut tidier, &mut files));
+        }
+        let Some(header) = next_header(&mut inbox, &answers.socket)? else { return Ok(()) };
         let claimed = answers.page.claim(header.batch);
         if claimed {
             answers.page.begin_batch(header.batch);
@@ -92,26 +100,28 @@ fn serve(socket: OwnedFd, page: Page) -> Result<(), Broken> {
         io::stdout().flush().ok();
         rest_if_idle(&mut inbox, &mut frame, &answers.socket);
     }
-    Ok(())
 }
 
-/// The header of the next batch; `None` when the parent has hung up. Until it comes, what tasks
-/// need no more is let go.
-fn next_header(
-    inbox: &mut Inbox,
-    socket: &OwnedFd,
-    tidier: &mut Tidier,
-    files: &mut ResultFiles,
-) -> Result<Option<BatchHeader>, Broken> {
-    tidier.tidy();
-    while inbox.unread().is_empty() && (tidier.has_work() || files.has_work()) {
-        let awaited = Awaited { socket: Some(socket.as_fd()), ..Awaited::default() };
-        if sys::wait(Awaited { timeout: Some(Tidier::EVERY), ..awaited }).readable {
-            break;
+/// Waits for something to read, or the end. Until it comes, what tasks need no more is let go.
+fn rest(socket: &OwnedFd, tidier: &mut Tidier, files: &mut ResultFiles) {
+    while tidier.has_work() || files.has_work() {
+        if is_readable(socket, Some(Tidier::EVERY)) {
+            return;
         }
         files.forget();
         tidier.tidy();
     }
+    is_readable(socket, None);
+}
+
+/// Whether there is something to read, or the end; waits for it up to `limit`.
+fn is_readable(socket: &OwnedFd, limit: Option<Duration>) -> bool {
+    let awaited = Awaited { socket: Some(socket.as_fd()), timeout: limit, ..Awaited::default() };
+    sys::wait(awaited).readable
+}
+
+/// The header of the next batch; `None` when the parent has hung up.
+fn next_header(inbox: &mut Inbox, socket: &OwnedFd) -> Result<Option<BatchHeader>, Broken> {
     if !await_bytes(inbox, socket, BatchHeader::LEN)? {
         return Ok(None);
     }
