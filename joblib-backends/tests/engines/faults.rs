@@ -137,15 +137,18 @@ fn a_shipped_program_needs_no_path_and_is_sent_where_it_is_not() {
     let place = format!("{}&ship=true&executable={}", with_options(), link.display());
     let engine = Distributed::connect(&place).unwrap();
     std::fs::remove_file(link).unwrap();
-    let path = || call::<_, String>(&engine, act, texts(&["path"])).remove(0).unwrap();
+    // Each time, another worker has to be started.
+    let path = || {
+        let mut answers = call::<_, String>(&engine, act, texts(&["path", "abort"]));
+        assert!(matches!(answers[1], Err(Failure::WorkerDied { .. })), "{answers:?}");
+        answers.remove(0).unwrap()
+    };
     let shipped = path();
     let folder = std::env::temp_dir().join("joblib-rust-");
     assert!(shipped.starts_with(folder.to_str().unwrap()), "{shipped}");
-    // Another worker has to be started, and what came with the first batch is gone.
-    let died = call::<_, String>(&engine, act, texts(&["abort"])).remove(0);
-    assert!(matches!(died, Err(Failure::WorkerDied { .. })), "{died:?}");
+    // What came with the first batch is gone. An engine with several workers may have started others before.
     std::fs::remove_file(&shipped).unwrap();
-    assert_eq!(path(), shipped);
+    assert!((0..100).any(|_| path() == shipped));
 }
 
 /// The address, with options already begun.

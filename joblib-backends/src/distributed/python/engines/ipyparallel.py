@@ -9,8 +9,9 @@ import time
 class Task:
     """A call for the engines of ipyparallel, and how often it may be repeated."""
 
-    def __init__(self, call, retries):
+    def __init__(self, call, loop, retries):
         self.call = call
+        self.loop = loop
         self.retries = retries
         self.has_begun = False
         #: The engine that has it.
@@ -28,6 +29,8 @@ class Task:
 class IPyParallel(Engine):
     # Each engine gets the source before its first batch.
     has_taught = True
+    #: Seconds below which tasks are worth being sent together, since a message takes longer; and how many.
+    short, many = 0.002, 4
 
     def __init__(self, location, options):
         self.module = needed("ipyparallel", "ipyparallel")
@@ -55,6 +58,8 @@ class IPyParallel(Engine):
         self.busy = collections.Counter()
         #: Those that know what to do, and the signal that ends what they run for us; 0: none does.
         self.signals = {}
+        #: How many seconds a task of the loop takes of which one ended last.
+        self.lengths = {}
         self.kills = self.takes_signals()
 
     def turn_off_output(self):
@@ -97,7 +102,7 @@ class IPyParallel(Engine):
 
     def submit(self, calls, loops):
         # Not by the controller's scheduler, which takes longer for a call than engines do.
-        tasks = [Task(call, self.retries) for call in calls]
+        tasks = [Task(call, loop, self.retries) for call, loop in zip(calls, loops)]
         with self.lock:
             self.waiting.extend(tasks)
         self.hand_out()
@@ -112,11 +117,23 @@ class IPyParallel(Engine):
             free = [id for id in ids if not self.busy[id]]
             for engine in [id for id in free if id not in self.signals]:
                 self.teach(engine)
-            free = collections.deque(id for id in free if not self.busy[id])
+            free = [id for id in free if not self.busy[id]]
             while self.waiting and free:
-                task = self.waiting.popleft()
-                if task.begins():
-                    self.give(task, free.popleft())
+                tasks = self.take(min(self.many, -(-len(self.waiting) // len(free))))
+                if tasks:
+                    self.give(tasks, free.pop())
+
+    def take(self, most):
+        """What to give to one engine: a task, or some of a loop that are over in no time, as far as we know."""
+        tasks = []
+        while self.waiting and len(tasks) < most:
+            task = self.waiting[0]
+            if tasks and (task.loop != tasks[0].loop or self.lengths.get(task.loop, 1) > self.short):
+                break
+            self.waiting.popleft()
+            if task.begins():
+                tasks.append(task)
+        return tasks
 
     def teach(self, engine):
         """Brings the source to an engine, and asks for a signal that is ours alone."""
@@ -128,10 +145,14 @@ class IPyParallel(Engine):
 
         self.call(engine, call, done)
 
-    def give(self, task, engine):
+    def give(self, tasks, engine):
         self.busy[engine] += 1
-        task.engine = engine
-        self.call(engine, task.call, lambda answer, error: self.done(task, answer, error))
+        for task in tasks:
+            task.engine = engine
+        calls = [task.call for task in tasks]
+        name, source, *_ = calls[0]
+        call = (name, source, "run_all", [arguments for _, _, _, *arguments in calls])
+        self.call(engine, call, lambda answer, error: self.done(tasks, answer, error))
 
     def call(self, engine, call, action):
         """Has the engine make a call, and calls `action` with its result or its error."""
@@ -161,17 +182,27 @@ class IPyParallel(Engine):
             self.busy[engine] -= 1
         self.hand_out()
 
-    def done(self, task, answer, error):
+    def done(self, tasks, result, error):
+        again = [task for task in tasks if is_loss(error) and task.retries > 0]
         with self.lock:
-            task.engine = None
-            again = is_loss(error) and task.retries > 0
-            if again:
+            for task in tasks:
+                task.engine = None
+            for task in reversed(again):
                 task.retries -= 1
                 self.waiting.appendleft(task)
-        if error is None:
+            if error is None and isinstance(result, bytes):  # the engine has not got the source
+                seconds, answers = 1, [result] * len(tasks)
+            elif error is None:
+                seconds, answers = result
+            if error is None:
+                self.lengths = {tasks[0].loop: seconds / len(tasks)}
+        if error is not None:
+            for task in tasks:
+                if task not in again:
+                    task.future.set_exception(error)
+            return
+        for task, answer in zip(tasks, answers):
             task.future.set_result(answer)
-        elif not again:
-            task.future.set_exception(error)
 
     def cancel(self, futures):
         """Drops what waits, and sends the signal to the engines that run the others.
