@@ -8,7 +8,7 @@ use crate::command::{Line, Step, Work, run_steps};
 
 /// The tests whose tasks borrow, on backends that run, drop and delay batches.
 const TESTS: &str = "rustup run nightly cargo miri test -p joblib-parallel --no-default-features --test all -- \
-                     misbehaviour stream::a stream::it_starts";
+                     misbehaviour reduce::folds_of reduce::the_rest stream::a stream::it_starts";
 
 pub(crate) fn run(_: &[String]) -> Result {
     run_steps(&[step()])

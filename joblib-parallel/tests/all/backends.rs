@@ -192,6 +192,58 @@ impl Backend for Reversing {
     }
 }
 
+/// Batches in a queue that the caller runs while it waits, the oldest first. They should take so long.
+#[derive(Debug)]
+pub(crate) struct ByHand {
+    pub(crate) batch_time: Duration,
+    pub(crate) held: Held,
+    /// How many were held before each was run, with itself, and afterwards.
+    pub(crate) lens: Mutex<Vec<(usize, usize)>>,
+}
+
+impl Backend for ByHand {
+    fn name(&self) -> &str {
+        "by hand"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        capabilities.shared_memory = true;
+        capabilities.batch_time = Some(self.batch_time);
+        capabilities
+    }
+
+    fn effective_n_jobs(&self, requested: NJobs) -> Result<NonZeroUsize> {
+        requested.resolve(NonZeroUsize::MIN)
+    }
+
+    fn submit(&self, batch: Box<dyn Batch>) {
+        self.held.0.lock().unwrap().push(batch);
+    }
+
+    fn help(&self, _call: CallId) -> bool {
+        let mut held = self.held.0.lock().unwrap();
+        if held.is_empty() {
+            return false;
+        }
+        let (before, batch) = (held.len(), held.remove(0));
+        drop(held);
+        batch.run();
+        let after = self.held.0.lock().unwrap().len();
+        self.lens.lock().unwrap().push((before, after));
+        true
+    }
+
+    fn abort(&self, _call: CallId) {
+        let held = std::mem::take(&mut *self.held.0.lock().unwrap());
+        drop(held);
+    }
+
+    fn shutdown(&self, _grace: Duration) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// A result that stays, and what is counted.
 type Stays = (Vec<u8>, Arc<()>);
 

@@ -213,11 +213,18 @@ fn a_pool_grows_and_shrinks_and_keeps_the_workers_that_are_there() {
     assert_eq!(started.path().read_dir().unwrap().count(), 4, "each was prepared once");
 }
 
-fn slow_from(first: u32, n: u32) -> u32 {
+/// From `first` on it leaves its mark in `folder` and waits for that of another process, if not for ever.
+fn slow_from(first: u32, n: u32, folder: &Path) -> u32 {
+    let id = std::process::id();
     if n >= first {
-        std::thread::sleep(Duration::from_millis(40));
+        File::create(folder.join(id.to_string())).unwrap();
+        let mut looks = 0;
+        while looks < 200 && folder.read_dir().unwrap().count() < 2 {
+            std::thread::sleep(Duration::from_millis(1));
+            looks += 1;
+        }
     }
-    std::process::id()
+    id
 }
 
 #[test]
@@ -225,7 +232,11 @@ fn a_batch_that_turns_out_slow_is_shared() {
     // A pool of its own: the workers of the other are busy with other tests.
     let options = WorkerOptions::new().idle_timeout(Some(Duration::from_secs(99)));
     let parallel = processes().worker_options(options);
-    let ids = must_end(move || parallel.run((0..4000).map(|n| delayed!(slow_from(3980, n)))));
-    let slow: BTreeSet<u32> = ids.unwrap().drain(3980..).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let marks = folder.path().to_owned();
+    let ids = must_end(move || {
+        parallel.run((0..4000).map(|n| delayed!(slow_from(3900, n, &marks)))).unwrap()
+    });
+    let slow: BTreeSet<&u32> = ids[3900..].iter().collect();
     assert_eq!(slow.len(), 2, "one worker did them all");
 }

@@ -1,12 +1,14 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use joblib_backends::Backend;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 use joblib_parallel::ParallelConfig;
 use joblib_parallel::{Error, Parallel, Retries, delayed, fold};
 use proptest::prelude::*;
 
-use crate::backends::{Does, Scripted};
+use crate::backends::{ByHand, Does, Held, Scripted};
 use crate::watchdog::must_end;
 
 fn name(n: u32) -> String {
@@ -85,6 +87,33 @@ fn groups_that_end_early_are_merged_in_the_order_of_the_tasks() {
         let tasks = (0..700).map(|n| delayed!(slow_name(n)));
         assert_eq!(parallel.reduce(tasks, concatenate).unwrap(), expected(0..700), "{parallel:?}");
     }
+}
+
+#[test]
+fn the_rest_of_a_slow_group_is_for_all_who_have_nothing_else() {
+    let by_hand = Arc::new(ByHand {
+        batch_time: Duration::from_millis(250),
+        held: Held::default(),
+        lens: Mutex::default(),
+    });
+    let parallel = Parallel::new().n_jobs(2).backend(Arc::clone(&by_hand) as Arc<dyn Backend>);
+    // Groups of 1, 1, 2, 2 and 4 tasks; the first of the last group takes longer than four batches should.
+    let tasks = (0..10).map(|n| {
+        delayed(move || {
+            std::thread::sleep(Duration::from_millis(if n == 6 { 1100 } else { 0 }));
+            n
+        })
+    });
+    let list = fold(Vec::new, append, |left: Vec<i32>, right| [left, right].concat());
+    assert!(parallel.reduce(tasks, list).unwrap().into_iter().eq(0..10));
+    let lens = by_hand.lens.lock().unwrap();
+    // For one of the two there was nothing; then there was again, for both.
+    assert!(lens.contains(&(1, 2)), "{lens:?}");
+}
+
+fn append(mut list: Vec<i32>, n: i32) -> Vec<i32> {
+    list.push(n);
+    list
 }
 
 #[test]
@@ -172,7 +201,6 @@ fn retries_and_limits_hold_for_each_task() {
 
 #[test]
 fn hooks_count_tasks_not_groups() {
-    use std::sync::{Arc, Mutex};
     for parallel in everywhere() {
         let last = Arc::new(Mutex::new(None));
         let seen = Arc::clone(&last);

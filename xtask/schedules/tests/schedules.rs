@@ -16,9 +16,10 @@ mod loan;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use joblib_backends::Failure;
-use joblib_schedules::{Error, Parallel, Retries, delayed};
+use joblib_schedules::{Error, Parallel, Retries, delayed, fold};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
@@ -30,10 +31,14 @@ const ORDERS: usize = 1500;
 
 /// Runs `test` in many orders of its threads.
 fn in_many_orders(test: impl Fn() + Copy + Send + Sync + 'static) {
+    in_orders(ORDERS, test);
+}
+
+fn in_orders(orders: usize, test: impl Fn() + Copy + Send + Sync + 'static) {
     let mut config = Config::new();
     config.stack_size = 1 << 18;
-    Runner::new(RandomScheduler::new(ORDERS), config.clone()).run(test);
-    Runner::new(PctScheduler::new(3, ORDERS), config).run(test);
+    Runner::new(RandomScheduler::new(orders), config.clone()).run(test);
+    Runner::new(PctScheduler::new(3, orders), config).run(test);
 }
 
 /// Calls `body` with two workers that do so, and waits for their threads afterwards.
@@ -98,6 +103,28 @@ fn tasks_that_come_back_are_run_again_though_the_input_is_at_its_end() {
             loan.ends();
             assert_eq!(results.unwrap().len(), 3);
         });
+    });
+}
+
+#[test]
+fn a_reduction_whose_groups_end_early_folds_every_task_once_and_in_order() {
+    // Its tasks take their time.
+    in_orders(ORDERS / 10, || {
+        let crew = Crew::new(Does::Run);
+        let parallel = Parallel::new().n_jobs(2).backend(Arc::clone(&crew));
+        let loan = Loan::new();
+        // Groups grow until one of them takes too long.
+        let slow = |n: u32| {
+            std::thread::sleep(Duration::from_millis(u64::from(n % 4 == 1)));
+            n.to_string()
+        };
+        let tasks = (0..9).map(|n| loan.task(move || slow(n)));
+        let fold =
+            fold(String::new, |all: String, one: String| all + &one, |a: String, b: String| a + &b);
+        let result = parallel.reduce(tasks, fold);
+        loan.ends();
+        assert_eq!(result.unwrap(), "012345678");
+        crew.end();
     });
 }
 
