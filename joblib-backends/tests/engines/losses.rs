@@ -218,6 +218,41 @@ fn a_worker_of_the_engine_that_is_killed_costs_nothing() {
     assert_eq!(answers, [Ok(20_000_000), Ok(20_000_000), Ok(20_000_000), Ok(20_000_000)]);
 }
 
+/// Kills the worker of the engine that this worker belongs to, if told to, or takes its time.
+fn kill_if(_: u64, input: &mut Payload<'_>, out: &mut Frame) -> Result<(), Failure> {
+    let kills: bool = input.read()?;
+    if kills {
+        kill(&std::os::unix::process::parent_id().to_string());
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+    std::thread::sleep(Duration::from_millis(500)); // some have not ended when the engine gives up
+    out.write(&kills)
+}
+
+#[test]
+#[ignore = "an engine may not replace its worker; run by `cargo xtask engines`"]
+fn a_batch_that_kills_each_worker_costs_no_other_batch() {
+    // Others take batches that were merely near for the cause, or do not replace their workers.
+    if !address(1).starts_with("spark") {
+        return;
+    }
+    let (engine, call) = (engine(2), new_call());
+    let batch = |kills| {
+        submit::<_, bool>(&engine, call, kill_if, vec![kills], |kills, out| out.write(kills))
+    };
+    // They wait for each other, and go to the engine together.
+    let batches: Vec<_> = (0..12).map(|n| batch(n == 6)).collect();
+    for (n, batch) in batches.into_iter().enumerate() {
+        let answer = batch.recv().unwrap().remove(0);
+        let is_right = if n == 6 {
+            matches!(answer, Err(Failure::Engine { .. }))
+        } else {
+            answer == Ok(false)
+        };
+        assert!(is_right, "{n}: {answer:?}");
+    }
+}
+
 #[test]
 #[ignore = "ends the engine; run by `cargo xtask engines` as the last"]
 fn z_a_scheduler_that_is_killed_is_told() {
