@@ -280,14 +280,19 @@ class Bridge:
             if missed == 3:
                 self.send(BROKEN, 0, f"{self.engine.about()} does not answer any more".encode())
                 os._exit(1)
-            try:
-                workers = self.engine.n_jobs()
-            except Exception:
-                workers = known
-            if known is not None and workers != known:
-                self.send(N_JOBS, workers)
-            known = workers
+            if missed == 0:  # Ray would wait for its head for a minute
+                known = self.count(known)
             pause.wait(2.0)
+
+    def count(self, known):
+        """Tells how many workers there are, if these are not as many as were known."""
+        try:
+            workers = self.engine.n_jobs()
+        except Exception:
+            return known
+        if known is not None and workers != known:
+            self.send(N_JOBS, workers)
+        return workers
 
 
 def text_of(error):
