@@ -135,7 +135,9 @@ fn what_nobody_asked_for_stays_on_the_engine() {
     let [pipes, memory] = passes(|| {
         assert_eq!(parallel().compute((&left, &sums)).unwrap().0.len() as u64, LEN + 3);
     });
-    assert!((LEN..LEN / 100 * 101).contains(&pipes), "{pipes} bytes came by");
+    // Encrypted, it is read from a socket as from a pipe, which counts.
+    let times = if address().starts_with("tls") { 2 } else { 1 };
+    assert!((LEN..LEN / 100 * 101 * times).contains(&pipes), "{pipes} bytes came by");
     assert!(memory > LEN / 2, "{memory} bytes of memory tell nothing");
     nothing_is_left();
 }
